@@ -1,0 +1,121 @@
+# Every stage by name; `make` lists them. Anything longer than a line or two lives in tools/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Debian's own interpreter; another one: make PYTHON=/path/to/python3.11 deps
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+# Which twin, of which inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo
+export TWIN ?= default
+export INVENTORY ?= inventories/twin
+# ansible refuses to run where the locale named is not installed; this one always is.
+export LC_ALL := C.UTF-8
+# Some tools call others by name.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+STAGE := tools/stage.sh
+STAGES := lint unit sanity proof test-twin molecule
+
+##@ Start here
+.PHONY: demo
+demo: need-root deps ## Build the twin, converge it, try every login (root)
+	@tools/demo.sh
+
+.PHONY: test
+test: need-root deps-test ## Everything that proves this repository (root): the stages below, one after another
+	@tools/stages.sh $(STAGES)
+
+##@ Stages of make test
+.PHONY: lint
+lint: deps-test ## Read the sources: ruff, mypy, yamllint, shellcheck, ansible-lint, argument specs
+	@$(STAGE) $@ tools/lint.sh
+
+.PHONY: unit
+unit: deps-test ## Unit and property tests, with branch coverage of module_utils
+	@$(STAGE) $@ pytest --numprocesses 2 --cov
+
+.PHONY: sanity
+sanity: deps-test ## ansible-test sanity over the assembled collection
+	@$(STAGE) $@ python -m tools.sanity
+
+.PHONY: test-twin
+test-twin: need-root deps-test ## Tests on a twin of their own (root)
+	@$(STAGE) $@ pytest -m "twin and not slow"
+
+.PHONY: molecule
+molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
+	@$(STAGE) $@ molecule test --all
+
+.PHONY: soak
+soak: need-root deps-test ## Sweeps too long for every run (root)
+	@$(STAGE) $@ pytest -m slow
+
+.PHONY: upgrade-test
+upgrade-test: need-root deps-test ## From the last release to this tree, on the same nodes (root)
+	@$(STAGE) $@ tools/upgrade_test.sh
+
+##@ The twin (root)
+.PHONY: twin-up
+twin-up: need-root deps ## Build the twin and boot it
+	@$(STAGE) $@ python -m twin --name "$(TWIN)" up -i "$(INVENTORY)"
+
+.PHONY: site
+site: need-root deps ## Run playbooks/site.yml on the twin
+	@$(STAGE) $@ tools/playbook.sh playbooks/site.yml
+
+.PHONY: validate
+validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
+	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
+
+.PHONY: twin-down
+twin-down: need-root deps ## Take the twin down and leave nothing behind
+	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
+
+##@ See and describe
+.PHONY: show
+show: deps ## Print the fabric: hosts, segments, flows, who may log in where; draw it (build/show/)
+	@ansible-playbook -i "$(INVENTORY)" playbooks/show.yml
+
+.PHONY: proof
+proof: deps ## Prove on paper who can log in where, from what the roles would write: no host is asked
+	@$(STAGE) $@ python -m plugin_utils.proof_run "$(INVENTORY)" --json evidence/proof.json
+
+.PHONY: docs
+docs: deps ## Write docs/reference/ from the sources: inventory, roles, modules
+	@python -m tools.generate_docs
+
+.PHONY: bench
+bench: need-root deps-test ## Measure, and write the figures to benchmarks/ (root)
+	@$(STAGE) $@ python -m benchmarks
+
+##@ Set up
+.PHONY: deps
+deps: $(VENV)/.run ## Install what playbooks and twin need (root once, for Debian packages)
+
+.PHONY: deps-test
+deps-test: $(VENV)/.test ## Install what the tests need on top
+
+$(VENV)/.run: requirements/run.txt requirements/apt.txt tools/apt_install.sh tools/make_venv.sh
+	@tools/apt_install.sh requirements/apt.txt
+	@tools/make_venv.sh $(PYTHON) $(VENV) requirements/run.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/apt-test.txt
+	@tools/apt_install.sh requirements/apt-test.txt
+	@tools/make_venv.sh $(PYTHON) $(VENV) requirements/test.txt
+	@touch $@
+
+.PHONY: lock
+lock: deps-test ## Pin the newest versions that requirements/*.in allow
+	@for name in run test; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+		--custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; done
+
+.PHONY: need-root
+need-root:
+	@[[ $$(id -u) -eq 0 ]] || { echo "This needs root, because a twin makes containers, mounts and network namespaces: run it with sudo." >&2; exit 1; }
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
