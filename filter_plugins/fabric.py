@@ -1,0 +1,28 @@
+"""Filters by which playbooks ask the fabric, for instance ``{{ ansible_inventory_sources | fabric_views }}``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from plugin_utils import show, site
+
+
+class FilterModule:
+    """Hands the functions to templates."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        found: dict[str, Callable[..., Any]] = {
+            f"fabric_{f.__name__}": f for f in (show.faults, show.views, show.tables, show.diagram, show.ssh_config)
+        }
+        return found | {
+            "fabric_change_proofs": site.fabric_change_proofs,
+            "fabric_stage": site.fabric_stage,
+            "fabric_known_hosts": site.fabric_known_hosts,
+            "known_hosts_of": site.known_hosts_of,
+        }

@@ -1,0 +1,1 @@
+"""Pure Python of kakehashi: what decides, without I/O."""

@@ -1,0 +1,108 @@
+"""Makes, mends and removes onward key pairs on the disk. Private halves are never read."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..programs import run
+from .onward import DIRECTORY_MODE, PRIVATE, PRIVATE_MODE, PUBLIC_MODE, Pair, Step
+
+
+class OnwardError(RuntimeError):
+    """A key pair can't be made; the text says what to do."""
+
+
+def observe(directory: Path) -> dict[str, Pair]:
+    """Return what is there by account; nothing when the directory does not exist yet."""
+    if not directory.is_dir():
+        return {}
+    return {room.name: _look(room) for room in sorted(directory.iterdir()) if not room.name.startswith(".")}
+
+
+def apply(directory: Path, steps: Iterable[Step], comment_host: str) -> None:
+    """Carry out ``steps``. A pair is made aside and renamed into place, so that it is there whole or not at all."""
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for step in steps:
+        room = directory / step.account
+        if step.action == "make":
+            _make(room, step.account, comment_host)
+        elif step.action == "set_attributes":
+            _set_attributes(room, _group(step.account))
+        else:
+            _remove(room)
+
+
+def _make(room: Path, account: str, comment_host: str) -> None:
+    group = _group(account)
+    fresh = room.with_name(f".new-{account}")
+    _remove(fresh)  # left by a run that was killed
+    fresh.mkdir(mode=0o700)
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-t",
+        "ed25519",
+        "-N",
+        "",
+        "-C",
+        f"{account}@{comment_host} onward",
+        "-f",
+        str(fresh / PRIVATE),
+    ]
+    try:
+        result = run(command, OnwardError)
+    except OnwardError:
+        _remove(fresh)
+        raise
+    if result.returncode != 0:
+        _remove(fresh)
+        raise OnwardError(f"ssh-keygen made no key for {account}: {result.stderr.strip() or 'it gave no reason'}")
+    _set_attributes(fresh, group)
+    _remove(room)
+    fresh.rename(room)
+
+
+def _look(room: Path) -> Pair:
+    private, public = room / PRIVATE, room / f"{PRIVATE}.pub"
+    if not (private.is_file() and private.stat().st_size and public.is_file() and public.stat().st_size):
+        return Pair(complete=False, good_attributes=False)
+    return Pair(
+        complete=True, good_attributes=_attributes_hold(room), public=public.read_text(encoding="utf-8", errors="replace").strip()
+    )
+
+
+def _attributes_hold(room: Path) -> bool:
+    try:
+        group = _group(room.name)
+    except OnwardError:
+        return False
+    wanted = {room: DIRECTORY_MODE, room / PRIVATE: PRIVATE_MODE, room / f"{PRIVATE}.pub": PUBLIC_MODE}
+    return all(
+        (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, group, mode)
+        for now, mode in ((path.lstat(), mode) for path, mode in wanted.items())
+    )
+
+
+def _set_attributes(room: Path, group: int) -> None:
+    for path, mode in ((room / PRIVATE, PRIVATE_MODE), (room / f"{PRIVATE}.pub", PUBLIC_MODE), (room, DIRECTORY_MODE)):
+        os.chown(path, 0, group)
+        path.chmod(mode)
+
+
+def _remove(room: Path) -> None:
+    if room.is_symlink() or room.is_file():
+        room.unlink()
+    elif room.exists():
+        shutil.rmtree(room)
+
+
+def _group(account: str) -> int:
+    try:
+        return pwd.getpwnam(account).pw_gid
+    except KeyError as error:
+        raise OnwardError(f"there is no user {account}, so no onward key can be given to it: create the user first") from error

@@ -1,0 +1,1 @@
+"""How the deployer came in, so that no change cuts the connection it is made over."""

@@ -1,0 +1,140 @@
+"""Who may log in where, by which paths: the declaration that views, matrix and proof share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .model import ACCOUNTS, OPERATORS, Account, Address, Fabric, Host, Operator
+from .paths import SSH, Path, paths
+
+DATA = "data"
+Kind = Literal["account", "operator", "local_user", "root", "initial_user"]
+_FLOW_USERS: dict[Kind, str] = {"account": ACCOUNTS, "operator": OPERATORS}
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody who tries to log in: a user ``name`` and what kind of user that is."""
+
+    kind: Kind
+    name: str
+
+
+def accounts_on(fabric: Fabric, host: Host) -> tuple[Account, ...]:
+    """Return the accounts that may log in to ``host`` interactively: on login servers, compute servers and nodes."""
+    return tuple(a for a in present_accounts(fabric) if _may_use(fabric, a, host))
+
+
+def data_accounts_on(fabric: Fabric, host: Host) -> tuple[Account, ...]:
+    """Return the accounts that may read data sets from ``host``, a data server, without a shell."""
+    return tuple(a for a in present_accounts(fabric) if _may_read(fabric, a, host))
+
+
+def present_accounts(fabric: Fabric) -> tuple[Account, ...]:
+    """Return the accounts that are to be there."""
+    return tuple(a for a in fabric.accounts.values() if a.state == "present")
+
+
+def present_operators(fabric: Fabric) -> tuple[Operator, ...]:
+    """Return the operators that are to be there; they log in to every managed host."""
+    return tuple(o for o in fabric.operators.values() if o.state == "present")
+
+
+def is_login_server(fabric: Fabric, host: Host) -> bool:
+    """Return whether any platform names a group of ``host`` as its login servers."""
+    return bool(_login_groups(fabric).intersection(host.groups))
+
+
+def is_gateway(fabric: Fabric, host: Host) -> bool:
+    """Return whether any platform or flow names a group of ``host`` as gateways."""
+    groups = {p.gateways for p in fabric.compute_platforms.values()} | {f.through for f in fabric.flows}
+    return bool(groups.intersection(host.groups))
+
+
+def is_data_server(fabric: Fabric, host: Host) -> bool:
+    """Return whether any data platform names a group of ``host`` as its data servers."""
+    return any(p.data_servers in host.groups for p in fabric.data_platforms.values())
+
+
+def login_servers(fabric: Fabric) -> tuple[Host, ...]:
+    """Return all login servers, in inventory order."""
+    return tuple(h for h in fabric.hosts.values() if is_login_server(fabric, h))
+
+
+def declared_logins(fabric: Fabric, persona: Persona, target: Host, every: Iterable[Path] | None = None) -> Iterator[Path]:
+    """Yield each path by which ``persona`` may open an ssh session on ``target``; none means no way in.
+
+    ``every`` holds the fabric's paths, or those of this host, where the caller has them already.
+    """
+    users = _FLOW_USERS.get(persona.kind)
+    if users is None or not _entitled(fabric, persona, target):
+        return
+    for path in _arriving(fabric, target, SSH) if every is None else every:
+        if path.target == target.name and path.flow.service == SSH and users in path.flow.users:
+            yield path
+
+
+def declared_data(fabric: Fabric, persona: Persona, target: Host, every: Iterable[Path] | None = None) -> Iterator[Path]:
+    """Yield each path by which ``persona`` may read data sets from ``target`` over the data service.
+
+    ``every`` is as in ``declared_logins``.
+    """
+    account = fabric.accounts.get(persona.name) if persona.kind == "account" else None
+    if account is None or account.state != "present" or not _may_read(fabric, account, target):
+        return
+    for path in _arriving(fabric, target, DATA) if every is None else every:
+        if path.target != target.name or path.flow.service != DATA:
+            continue
+        origin = fabric.hosts.get(path.origin)
+        if origin is not None and computes_on(fabric, account, origin):
+            yield path
+
+
+def computes_on(fabric: Fabric, account: Account, origin: Host) -> bool:
+    """Return whether ``account`` may compute on ``origin``: a platform's node or a data platform's compute server."""
+    groups: set[str | None] = {p.compute_servers for p in fabric.data_platforms.values() if p.name in account.data_platforms}
+    for name in account.compute_platforms:
+        if (platform := fabric.compute_platforms.get(name)) is not None:
+            groups |= {platform.nodes, platform.job_nodes}
+    return bool(groups.intersection(origin.groups))
+
+
+def sources(found: Iterator[Path]) -> tuple[Address, ...]:
+    """Return the source addresses of paths, each once, IPv4 first, in numeric order."""
+    return tuple(sorted({p.source for p in found}, key=lambda a: (a.version, int(a))))
+
+
+def _entitled(fabric: Fabric, persona: Persona, target: Host) -> bool:
+    person = (fabric.operators if persona.kind == "operator" else fabric.accounts).get(persona.name)
+    if person is None or person.state != "present":
+        return False
+    return isinstance(person, Operator) or _may_use(fabric, person, target)
+
+
+def _arriving(fabric: Fabric, target: Host, service: str) -> Iterator[Path]:
+    for flow in fabric.flows_to(target, service):
+        yield from paths(fabric, flow)
+
+
+def _login_groups(fabric: Fabric) -> set[str]:
+    data = {p.login_servers for p in fabric.data_platforms.values()}
+    return data | {p.login_servers for p in fabric.compute_platforms.values()}
+
+
+def _may_read(fabric: Fabric, account: Account, host: Host) -> bool:
+    return any(p.data_servers in host.groups for p in fabric.data_platforms.values() if p.name in account.data_platforms)
+
+
+def _may_use(fabric: Fabric, account: Account, host: Host) -> bool:
+    groups: set[str | None] = set()
+    for name in account.data_platforms:
+        if (data := fabric.data_platforms.get(name)) is not None:
+            groups |= {data.login_servers, data.compute_servers}
+    for name in account.compute_platforms:
+        if (compute := fabric.compute_platforms.get(name)) is not None:
+            groups.add(compute.login_servers)
+            if compute.kind == "direct_login":
+                groups.add(compute.nodes)
+    return bool(groups.intersection(host.groups))

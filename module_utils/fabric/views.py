@@ -1,0 +1,247 @@
+"""What the fabric means for one host: the arguments of each role, as plain data.
+
+``host_view`` is the only way from the fabric to the roles. Keys below a role's name are that role's arguments without
+the role's prefix; a role that a host doesn't get has no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from . import access
+from .access import Persona
+from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segment
+from .paths import SSH, Path, all_paths
+
+View = dict[str, Any]
+
+
+def host_views(fabric: Fabric) -> dict[str, View]:
+    """Return the view of every host by name; foreign hosts get ``groups``, ``site`` and ``segment_interface`` only."""
+    touching: dict[str, list[Path]] = {name: [] for name in fabric.hosts}
+    for path in all_paths(fabric):
+        for name in (path.origin, path.target, path.gateway):
+            if name in touching:
+                touching[name].append(path)
+    return {host.name: host_view(fabric, host, touching[host.name]) for host in fabric.hosts.values()}
+
+
+def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -> View:
+    """Return one host's view. ``every`` holds the paths that touch it (or more), where the caller has them already."""
+    every = list(all_paths(fabric)) if every is None else list(every)
+    view: View = {
+        "name": host.name,
+        "site": host.site,
+        "groups": sorted(host.groups),
+        "managed": host.managed,
+        "segment_interface": {"interfaces": _interfaces(fabric, host, every)},
+    }
+    if not host.managed:
+        return view
+    view["base"] = _base(fabric, host, every)
+    view["packet_filter"] = _packet_filter(fabric, host, every)
+    view["login_restriction"] = _login_restriction(fabric, host, every)
+    if access.is_login_server(fabric, host):
+        view["login_server"] = _login_server(fabric, host, every)
+    if access.is_gateway(fabric, host):
+        view["gateway"] = {"interfaces": sorted({r[k] for r in _forward(fabric, host, every) for k in ("in", "out")})}
+    if access.is_data_server(fabric, host):
+        view["data_server"] = _data_server(fabric, host, every)
+    return view
+
+
+def routes(fabric: Fabric, host: Host, every: Iterable[Path]) -> list[dict[str, str]]:
+    """Return the routes a host needs beyond its own segments: ``[{to: network, via: gateway, interface: name}]``."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for path in every:
+        if path.gateway is None or path.gateway_in is None or path.gateway_out is None:
+            continue
+        if path.origin == host.name:
+            far, near, by = path.enters_by, path.gateway_in, path.leaves_by
+        elif path.target == host.name:
+            far, near, by = path.leaves_by, path.gateway_out, path.enters_by
+        else:
+            continue
+        to, via = str(fabric.segments[far.segment].network(path.family)), str(near.address(path.family))
+        found[(to, via)] = {"to": to, "via": via, "interface": by.interface}
+    return [found[key] for key in sorted(found)]
+
+
+def _interfaces(fabric: Fabric, host: Host, every: list[Path]) -> list[View]:
+    ways = routes(fabric, host, every)
+    return [
+        {
+            "name": a.interface,
+            "mode": "untagged" if a.mode == "access" else "tagged",
+            "vlan": fabric.segments[a.segment].vlan,
+            "mtu": fabric.segments[a.segment].mtu,
+            "addresses": _with_prefix(a, fabric.segments[a.segment]),
+            "routes": [{"to": w["to"], "via": w["via"]} for w in ways if w["interface"] == a.interface],
+        }
+        for a in host.attachments
+    ]
+
+
+def _with_prefix(attachment: Attachment, segment: Segment) -> list[str]:
+    return [
+        f"{attachment.ipv4}/{segment.ipv4.prefixlen}",
+        f"{attachment.ipv6}/{segment.ipv6.prefixlen}",
+    ]
+
+
+def _base(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    people = [_person(o.name, o.uid, o.description, admin=True, state=o.state) for o in fabric.operators.values()]
+    here = {a.name for a in access.accounts_on(fabric, host)}
+    people += [
+        _person(a.name, a.uid, a.description, admin=False, state="present" if a.name in here else "absent")
+        for a in fabric.accounts.values()
+        if a.name not in {d.name for d in access.data_accounts_on(fabric, host)}
+    ]
+    return {
+        "hostname": host.name,
+        "enforce": host.enforce,
+        "users": people,
+        "locked_users": [host.initial_user] if host.initial_user else [],
+        "hosts": _peers(host, every),
+    }
+
+
+def _person(name: str, uid: int, comment: str, *, admin: bool, state: str) -> View:
+    return {"name": name, "uid": uid, "comment": comment, "admin": admin, "state": state}
+
+
+def _peers(host: Host, every: list[Path]) -> list[View]:
+    """Return the names a host needs to know: what it may reach, by the addresses it may use."""
+    peers: dict[str, set[Address]] = {}
+    for path in every:
+        if path.origin == host.name:
+            peers.setdefault(path.target, set()).add(path.destination)
+    return [{"name": name, "addresses": _texts(found)} for name, found in sorted(peers.items())]
+
+
+def _packet_filter(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    return {
+        "enforce": host.enforce,
+        "enforce_forward": host.enforce or access.is_gateway(fabric, host),
+        "input": _rules(fabric, (p for p in every if p.target == host.name), "enters_by"),
+        "output": _rules(fabric, (p for p in every if p.origin == host.name), "leaves_by"),
+        "forward": _forward(fabric, host, every),
+    }
+
+
+def _rules(fabric: Fabric, found: Iterator[Path], side: str) -> list[View]:
+    """Return one rule for each (interface, service): peers are its ``addresses``, both families together."""
+    rules: dict[tuple[str, str], set[Address]] = {}
+    for path in found:
+        here: Attachment = getattr(path, side)
+        peer = path.source if side == "enters_by" else path.destination
+        rules.setdefault((here.interface, path.flow.service), set()).add(peer)
+    return [
+        {"interface": interface, "addresses": _texts(peers), **_service(fabric, service)}
+        for (interface, service), peers in sorted(rules.items())
+    ]
+
+
+def _forward(fabric: Fabric, host: Host, every: list[Path]) -> list[View]:
+    """Return one rule for each flow and pair of interfaces; flows stay apart, or their ends would mix."""
+    rules: dict[tuple[str, str, str, str, str], tuple[set[Address], set[Address]]] = {}
+    for path in every:
+        if path.gateway == host.name and path.gateway_in and path.gateway_out:
+            flow = path.flow
+            key = (path.gateway_in.interface, path.gateway_out.interface, flow.service, flow.origin, flow.destination)
+            origins, targets = rules.setdefault(key, (set(), set()))
+            origins.add(path.source)
+            targets.add(path.destination)
+    return [
+        {"in": key[0], "out": key[1], "from": _texts(pair[0]), "to": _texts(pair[1]), **_service(fabric, key[2])}
+        for key, pair in sorted(rules.items())
+    ]
+
+
+def _service(fabric: Fabric, name: str) -> View:
+    service = fabric.services[name]
+    return {"service": service.name, "protocol": service.protocol, "port": service.port}
+
+
+def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    operators = [
+        {
+            "name": o.name,
+            "kind": "operator",
+            "sources": _sources(fabric, Persona("operator", o.name), host, every),
+            "keys": list(o.keys),
+            "onward": False,
+        }
+        for o in access.present_operators(fabric)
+    ]
+    entrance = access.is_login_server(fabric, host)
+    accounts = [
+        {
+            "name": a.name,
+            "kind": "account",
+            "sources": _sources(fabric, Persona("account", a.name), host, every),
+            "keys": list(a.keys) if entrance else [],
+            "onward": not entrance,
+        }
+        for a in access.accounts_on(fabric, host)
+    ]
+    return {
+        "enforce": host.enforce,
+        "users": operators + accounts,
+        "jump_targets": _jump_targets(host, every),
+        "activation": host.ssh_activation,
+    }
+
+
+def _sources(fabric: Fabric, persona: Persona, host: Host, every: list[Path]) -> list[str]:
+    return [str(a) for a in access.sources(access.declared_logins(fabric, persona, host, every))]
+
+
+def _jump_targets(host: Host, every: list[Path]) -> list[str]:
+    """Return where operators may jump to from here, as in PermitOpen: ``192.0.2.1:22``, ``[2001:db8::1]:22``."""
+    targets = {p.destination for p in every if p.origin == host.name and p.flow.service == SSH and OPERATORS in p.flow.users}
+    return [f"[{a}]:22" if ":" in a else f"{a}:22" for a in _texts(targets)]
+
+
+def _login_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    onward = {
+        p.target: p
+        for p in every
+        if p.origin == host.name and p.flow.service == SSH and ACCOUNTS in p.flow.users and p.family == "ipv4"
+    }
+    return {
+        "enforce": host.enforce,
+        "accounts": [{"name": a.name} for a in access.accounts_on(fabric, host)],
+        "targets": [
+            {
+                "name": name,
+                "accounts": sorted(a.name for a in access.accounts_on(fabric, fabric.hosts[name])),
+            }
+            for name in sorted(onward)
+            if name in fabric.hosts
+        ],
+    }
+
+
+def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    service = fabric.services[access.DATA]
+    return {
+        "enforce": host.enforce,
+        "port": service.port,
+        "accounts": [
+            {
+                "name": a.name,
+                "uid": a.uid,
+                "sources": [
+                    str(s) for s in access.sources(access.declared_data(fabric, Persona("account", a.name), host, every))
+                ],
+                "onward": True,
+            }
+            for a in access.data_accounts_on(fabric, host)
+        ],
+    }
+
+
+def _texts(addresses: Iterable[Address]) -> list[str]:
+    return [str(a) for a in sorted(addresses, key=lambda a: (a.version, int(a)))]

@@ -1,0 +1,1 @@
+"""The login matrix: what is tried, what is expected, and what a result means."""

@@ -1,0 +1,62 @@
+"""What is tried over fresh connections before a change of one host is kept: one login that must work, one that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..fabric import access
+from ..fabric.access import Persona
+from ..fabric.model import FAMILIES, Fabric, Family, Host
+from ..fabric.paths import ways_in
+from .attempts import SSH_PORT
+from .plan import Reach, reach
+
+
+def change_proofs(fabric: Fabric) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return for each managed host that enforces its ``accounts`` and ``strangers``.
+
+    ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
+    may go on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host
+    on a segment of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter
+    isn't ours.
+    """
+    known, ways = reach(fabric), ways_in(fabric)
+    origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
+    return {
+        host.name: {"accounts": _accounts(fabric, host), "strangers": list(_strangers(host, origins, known))}
+        for host in fabric.managed_hosts
+        if host.enforce
+    }
+
+
+def _accounts(fabric: Fabric, host: Host) -> list[dict[str, Any]]:
+    found: dict[str, str] = {}
+    for account in access.accounts_on(fabric, host):
+        if account.probe:
+            for path in access.declared_logins(fabric, Persona("account", account.name), host):
+                if access.is_login_server(fabric, fabric.hosts[path.origin]):
+                    found.setdefault(path.origin, account.name)
+    return [{"login_server": server, "account": name} for server, name in found.items()]
+
+
+def _strangers(host: Host, origins: Sequence[Host], known: Reach) -> Iterator[dict[str, Any]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for family in FAMILIES:
+        for origin in origins:
+            address = _forbidden(host, origin, known, family)
+            if address is not None:
+                found.setdefault(origin.name, []).append({"address": address, "port": SSH_PORT})
+                break
+    for name, targets in found.items():
+        yield {"origin": name, "targets": targets}
+
+
+def _forbidden(host: Host, origin: Host, known: Reach, family: Family) -> str | None:
+    """Return an address of ``host`` that ``origin`` is next to and may not log in at."""
+    for attachment in host.attachments:
+        address = str(attachment.address(family))
+        near = origin.name != host.name and origin.attachment(attachment.segment) is not None
+        if near and (origin.name, address, SSH_PORT) not in known.open_ports:
+            return address
+    return None

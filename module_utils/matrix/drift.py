@@ -1,0 +1,141 @@
+"""Where what is found on hosts and switches differs from what was put there. Names host, layer, file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ..proof.layer2 import EVERY_VLAN, Port
+from .effective import DEFAULTS, RULESET
+
+PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
+SUDO = "sudo"
+_SHOWN = 3
+_ONWARD = "/etc/kakehashi/onward/"
+_INTERNAL = frozenset({"br0"})
+"""The bridge's own port."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Drift:
+    """One finding: the ``layer`` of ``host`` that isn't as it was made, where (``place``: file and line), and how."""
+
+    host: str
+    layer: str
+    place: str
+    message: str
+
+    def text(self) -> str:
+        """Return the finding as one sentence."""
+        return f"{self.host}: {self.layer}: {self.place}: {self.message}"
+
+
+def layer_of(path: str) -> str:
+    """Return the layer that a file belongs to."""
+    if path == RULESET:
+        return PACKET_FILTER
+    if path.startswith(("/etc/pam.d/", "/etc/security/")):
+        return PAM
+    if "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
+        return KEYS
+    return SSHD if path.startswith("/etc/ssh/") or "ssh" in path else NETWORK
+
+
+def files_drift(host: str, wanted: Mapping[str, str], seen: Mapping[str, str], exclusive: tuple[str, ...]) -> Iterator[Drift]:
+    """Yield each file that is missing, differs, or lies where only wanted files may: in the ``exclusive`` directories."""
+    for path in sorted(wanted):
+        if path not in seen:
+            yield Drift(host, layer_of(path), path, "the file is missing")
+        elif (change := _first_change(host, layer_of(path), path, wanted[path], seen[path])) is not None:
+            yield change
+    for path in sorted(set(seen) - set(wanted)):
+        if path.startswith(exclusive):
+            first = next((line for line in seen[path].splitlines() if line.strip()), "")
+            yield Drift(host, layer_of(path), f"{path}:1", f"nothing of ours put this file here: {first.strip()[:80]!r}")
+
+
+def ruleset_drift(host: str, running: str, of_file: str) -> Iterator[Drift]:
+    """Yield how the running ruleset differs from the one that its file makes (both as nft lists them)."""
+    if running == of_file:
+        return
+    if not running.strip():
+        yield Drift(host, PACKET_FILTER, RULESET, "the layer is missing: no ruleset runs")
+        return
+    if not of_file.strip():
+        yield Drift(host, PACKET_FILTER, RULESET, "the file makes no ruleset that could be loaded; after a reboot there is none")
+        return
+    if (change := _first_change(host, PACKET_FILTER, "running ruleset", of_file, running)) is not None:
+        yield change
+
+
+def options_drift(host: str, daemons: Sequence[str], defaults: str, configs: Collection[str]) -> Iterator[Drift]:
+    """Yield options that sshd gets beside its configuration: they win over every file of it.
+
+    ``daemons`` are command lines of sshds that listen, ``defaults`` is the text of /etc/default/ssh, ``configs`` are
+    the configuration files that may be named with -f.
+    """
+    for line in daemons:
+        _program, *options = line.split()
+        strange = [word for word in options if word not in {"-D", "-e", "-f", *configs}]
+        if strange:
+            yield Drift(host, SSHD, "running daemon", f"runs with options of its own: {line!r}")
+    for number, line in enumerate(defaults.splitlines(), 1):
+        name, _equals, value = line.strip().partition("=")
+        if name.removeprefix("export ").strip() == "SSHD_OPTS" and value.strip("\"' "):
+            yield Drift(host, SSHD, f"{DEFAULTS}:{number}", f"gives sshd options of its own: {line.strip()!r}")
+
+
+def modes_drift(host: str, owned: Mapping[str, Sequence[int]], groups: Mapping[str, int]) -> Iterator[Drift]:
+    """Yield what others than root could change, and private keys that others than their account can read.
+
+    ``owned`` is uid, gid and mode by path, ``groups`` the number of each group of the host.
+    """
+    for path, (uid, gid, mode) in owned.items():
+        if uid != 0 or mode & 0o022:
+            yield Drift(host, layer_of(path), path, f"others than root can change it: owner {uid}, mode {mode:04o}")
+        account = path.removeprefix(_ONWARD).partition("/")[0] if path.startswith(_ONWARD) else ""
+        private = path.endswith("/id_ed25519")
+        if account and private and (mode & 0o007 or (mode & 0o070 and gid != groups.get(account))):
+            yield Drift(host, KEYS, path, f"others than {account} can read it: group {gid}, mode {mode:04o}")
+
+
+def _first_change(host: str, layer: str, place: str, wanted: str, seen: str) -> Drift | None:
+    """Return the first lines that differ, with the line's number in ``seen``; ``None`` where only empty lines do."""
+    want = [line for line in wanted.splitlines() if line.strip()]
+    have = [(number, line) for number, line in enumerate(seen.splitlines(), 1) if line.strip()]
+    matcher = SequenceMatcher(None, want, [line for _number, line in have], autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag != "equal":
+            parts = [f"lacks {_quoted(want[a:b])}"] if want[a:b] else []
+            parts += [f"has {_quoted([line for _number, line in have[c:d]])}"] if have[c:d] else []
+            line = have[min(c, len(have) - 1)][0] if have else 1
+            return Drift(host, layer, f"{place}:{line}", " and ".join(parts))
+    if seen and not seen.endswith("\n") and wanted.endswith("\n"):
+        return Drift(host, layer, f"{place}:{len(seen.splitlines())}", "the last line lacks its end, so it may be ignored")
+    return None
+
+
+def _quoted(lines: list[str]) -> str:
+    said = [repr(line.strip()) for line in lines]
+    return ", ".join(said[:_SHOWN]) + (f" and {len(said) - _SHOWN} more lines" if len(said) > _SHOWN else "")
+
+
+def ports_drift(switch: str, wanted: Mapping[str, Port], seen: Mapping[str, Port]) -> Iterator[Drift]:
+    """Yield ports that carry other VLANs than declared, are missing, or are there without a declaration."""
+    for port in sorted({*wanted, *seen} - _INTERNAL):
+        if port not in seen:
+            yield Drift(switch, SWITCH, f"port {port}", f"is missing; it is to carry {carried(wanted[port])}")
+        elif port not in wanted:
+            yield Drift(switch, SWITCH, f"port {port}", f"carries {carried(seen[port])} and isn't declared")
+        elif seen[port] != wanted[port]:
+            yield Drift(switch, SWITCH, f"port {port}", f"carries {carried(seen[port])}, declared is {carried(wanted[port])}")
+
+
+def carried(port: Port) -> str:
+    """Return what a port carries, in words."""
+    if len(port.tagged) >= len(EVERY_VLAN) - 1:
+        return "every VLAN"
+    parts = [f"VLAN {port.untagged} untagged"] if port.untagged is not None else []
+    parts += [f"VLANs {', '.join(map(str, sorted(port.tagged)))} tagged"] if port.tagged else []
+    return " and ".join(parts) or "nothing"

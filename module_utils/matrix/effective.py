@@ -1,0 +1,255 @@
+"""Reads under which settings a host's logins are decided: what lies on its disk and what runs. Changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import subprocess  # only fixed programs, with argument lists
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+RULESET = "/etc/nftables.conf"
+DEFAULTS = "/etc/default/ssh"
+"""Debian's unit of sshd takes its options from here."""
+_UNIT_ROOTS = ("/etc/systemd/system", "/run/systemd/system", "/run/systemd/system.control", "/usr/local/lib/systemd/system")
+_UNIT_NAMES = ("ssh*.service", "ssh*.socket", "ssh*.d/*", "kakehashi-*.d/*", "service.d/*")
+UNITS = tuple(f"{root}/{name}" for root in _UNIT_ROOTS for name in _UNIT_NAMES)
+"""Where units of sshd are replaced or added to; links to the packages' own units aside."""
+ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
+FILES = (
+    RULESET,
+    "/etc/ssh/sshd_config",
+    "/etc/ssh/sshd_config_*",
+    "/etc/ssh/sshd_config.d/*",
+    "/etc/ssh/authorized_keys*/*",
+    "/etc/ssh/auth_principals/*",
+    "/etc/pam.d/*",
+    "/etc/security/access*.conf",
+    "/etc/security/access.d/*",
+    "/etc/systemd/network/*.network",
+    "/etc/systemd/network/*.network.d/*",
+    "/etc/sysctl.d/*.conf",
+    "/etc/kakehashi/*.conf",
+    "/etc/systemd/system/*.service",
+    *UNITS,
+    "/etc/kakehashi/onward/*/id_ed25519.pub",
+    DEFAULTS,
+    "/etc/sudoers",
+    "/etc/sudoers.d/*",
+    "/root/.ssh/authorized_keys*",
+    "/root/.rhosts",
+    "/root/.shosts",
+    "/etc/passwd",
+    "/etc/group",
+)
+"""What decides logins. Homes are added for the users there are; of shadow only whether a password is set."""
+_HOME_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2", ".shosts", ".rhosts", ".ssh/rc", ".ssh/environment")
+_HOMES = ("/home/", "/srv/")
+_PACKAGED = ("/lib/systemd/", "/usr/lib/systemd/")
+_LIMIT = 262144
+_MARK = "end of one answer"
+_QUICK = 20
+_PASSWD_FIELDS = 7
+
+
+def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return a host's effective settings; ``connections`` are ``{user, address}`` to ask sshd about.
+
+    Keys: ``files`` (text by path), ``owned`` (uid, gid, mode by path), ``shadow`` (hashes left out),
+    ``fingerprints`` (by authorized keys file),
+    ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
+    ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
+    ``host_keys`` and ``problems`` in words.
+    """
+    problems: list[str] = []
+    files = read_files(FILES)
+    owned = ownership((*FILES, ONWARD_PRIVATE))
+    files.update(read_homes(files.get("/etc/passwd", "")))
+    asked, texts = _ask_sshd(connections, problems)
+    return {
+        "files": files,
+        "owned": owned,
+        "shadow": redacted_shadow(_text(Path("/etc/shadow"))),
+        "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
+        "sshd": asked,
+        "sshd_texts": texts,
+        "ruleset": _said(["nft", "-s", "list", "ruleset"], problems),
+        "ruleset_of_file": _loaded_apart(problems) if RULESET in files else "",
+        "sockets": sorted(_said(["ss", "-Hltn"], problems).splitlines()),
+        "daemons": listeners(Path("/proc")),
+        "host_keys": [_text(Path(p)).strip() for p in _matching("/etc/ssh/ssh_host_*_key.pub")],
+        "problems": problems,
+    }
+
+
+def read_files(patterns: Sequence[str]) -> dict[str, str]:
+    """Return the text of every regular file of root's that matches, by path."""
+    return {name: _text(Path(name)) for name in _regular(patterns)}
+
+
+def ownership(patterns: Sequence[str]) -> dict[str, list[int]]:
+    """Return uid, gid and mode of what matches and of the directories that hold it, by path."""
+    files = _regular(patterns)
+    found = {}
+    for name in sorted({*files, *(str(Path(name).parent) for name in files)}):
+        with contextlib.suppress(OSError):
+            status = Path(name).stat()
+            found[name] = [status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)]
+    return found
+
+
+def _regular(patterns: Sequence[str]) -> list[str]:
+    names = sorted({name for pattern in patterns for name in _matching(pattern)})
+    return [name for name in names if Path(name).is_file() and not _is_packaged(Path(name))]
+
+
+def _is_packaged(path: Path) -> bool:
+    """Return whether a path is what `systemctl enable` makes: a link to a unit of a package."""
+    return path.is_symlink() and str(path.readlink()).startswith(_PACKAGED)
+
+
+def read_homes(passwd: str) -> dict[str, str]:
+    """Return what lies in users' homes and bears on logins, by path.
+
+    Root reads there as a guest: no link is followed, nothing is waited for, and only a user's own file is read.
+    """
+    found = {}
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if len(fields) == _PASSWD_FIELDS and fields[2].isdigit() and fields[5].startswith(_HOMES):
+            for name in _HOME_FILES:
+                text = _own_text(fields[5], name, int(fields[2]))
+                if text is not None:
+                    found[f"{fields[5]}/{name}"] = text
+    return found
+
+
+def _own_text(home: str, name: str, uid: int) -> str | None:
+    """Return the text of a user's file below ``home``; why it isn't read, as a comment; ``None`` where there is none."""
+    careful = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    directory, _slash, last = name.rpartition("/")
+    opened: list[int] = []
+    try:
+        opened.append(os.open(home, careful | os.O_DIRECTORY))
+        if directory:
+            opened.append(os.open(directory, careful | os.O_DIRECTORY, dir_fd=opened[-1]))
+        opened.append(os.open(last, careful, dir_fd=opened[-1]))
+        status = os.fstat(opened[-1])
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != uid:
+            return "# not read: it is not a file of the user's own\n"
+        return os.read(opened[-1], _LIMIT).decode(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"# not read: {error.strerror}\n"
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _matching(pattern: str) -> list[str]:
+    return sorted(str(path) for path in Path("/").glob(pattern.lstrip("/")))
+
+
+def listeners(proc: Path) -> list[str]:
+    """Return the command lines of the sshds that listen in this network: options given there override every file."""
+    here, found = _namespace(proc / "self"), set()
+    for entry in proc.glob("[0-9]*"):
+        if not _is_sshd(entry) or _namespace(entry) != here:
+            continue
+        words = _text(entry / "cmdline").replace("\0", " ").split()
+        # It titles itself by the name it was started under: "sshd: PROGRAM WORDS [listener] …".
+        title = bool(words) and words[0].endswith(":")
+        program = words[1:] if title else words
+        if program:
+            if title and "[listener]" not in program:
+                continue
+            found.add(" ".join(program[: program.index("[listener]")] if title else program))
+    return sorted(found)
+
+
+def _is_sshd(process: Path) -> bool:
+    """Return whether root runs sshd there, whatever the process calls itself."""
+    try:
+        return (process / "exe").readlink().name == "sshd" and process.stat().st_uid == 0
+    except OSError:
+        return False
+
+
+def _namespace(process: Path) -> str:
+    try:
+        return str((process / "ns/net").readlink())
+    except OSError:
+        return ""
+
+
+def redacted_shadow(text: str) -> str:
+    """Return shadow(5) without hashes: whether there is a password, and whether it is locked, stays to be seen."""
+    lines = []
+    for line in text.splitlines():
+        fields = line.split(":")
+        if len(fields) > 1 and (match := re.match(r"(!*)(\*?)(.*)", fields[1])):
+            fields[1] = f"{match[1]}{match[2]}{'$redacted$' if match[3] else ''}"
+        lines.append(":".join(fields))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def fingerprints(path: str) -> list[str]:
+    """Return the fingerprints of a file of public keys, as ``ssh-keygen -l`` says them; none where it holds none."""
+    return _said(["ssh-keygen", "-lf", path], []).splitlines()
+
+
+def _ask_sshd(connections: Sequence[Mapping[str, str]], problems: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return sshd's answers. It wants a directory on /run that socket activation makes only for a connection's time."""
+    specs = [f"user={c['user']},host={c['address']},addr={c['address']}" for c in connections]
+    script = (
+        "mount -t tmpfs none /run && mkdir -m 755 /run/sshd || exit; "
+        f'for spec; do /usr/sbin/sshd -T -C "$spec" || exit; echo "{_MARK}"; done'
+    )
+    said = _said(["unshare", "--mount", "sh", "-c", script, "sh", *specs], problems) if specs else ""
+    asked: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    for one, text in zip(connections, said.split(f"{_MARK}\n"), strict=False):
+        if text:
+            digest = sha256(text.encode()).hexdigest()[:12]
+            texts[digest] = text
+            asked[f"{one['user']}@{one['address']}"] = digest
+    return asked, texts
+
+
+def _loaded_apart(problems: list[str]) -> str:
+    """Return the ruleset that the file makes, listed as nft lists it: loaded into a network namespace of its own."""
+    script = f"nft -f {RULESET} && nft -s list ruleset"
+    return _said(["unshare", "--net", "sh", "-c", script], problems)
+
+
+def _said(argv: list[str], problems: list[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed programs
+            argv,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_QUICK,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problems.append(f"{' '.join(argv[:4])}: {error}")
+        return ""
+    if done.returncode != 0:
+        problems.append(f"{' '.join(argv[:4])}: {(done.stderr.strip() or f'exit status {done.returncode}')[:300]}")
+        return ""
+    return done.stdout
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_LIMIT)
+    except OSError:
+        return ""

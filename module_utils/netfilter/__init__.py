@@ -1,0 +1,1 @@
+"""Packet filter rulesets of nftables: what is loaded, what is wanted, and whether the deployer stays inside."""

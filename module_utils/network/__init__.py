@@ -1,0 +1,1 @@
+"""Interfaces of a host on its segments, by systemd-networkd."""

@@ -1,0 +1,1 @@
+"""Static proof: computes from artefacts (rulesets, sshd, PAM, accounts, VLANs) who can log in where."""

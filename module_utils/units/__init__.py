@@ -1,0 +1,1 @@
+"""Systemd units: their files, and whether they run now and at boot."""

@@ -1,0 +1,1 @@
+"""Controller-side code of kakehashi: reads inventories, renders templates, writes evidence."""

@@ -1,0 +1,128 @@
+"""Drift on hosts: the proof over what was found there, and the texts of what was found against what the roles write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from typing import Any
+
+from module_utils.adoption.people import sudo_findings
+from module_utils.fabric.access import login_servers
+from module_utils.fabric.model import Fabric
+from module_utils.fabric.views import host_views
+from module_utils.matrix.drift import (
+    SSHD,
+    SUDO,
+    Drift,
+    files_drift,
+    layer_of,
+    modes_drift,
+    options_drift,
+    ruleset_drift,
+)
+from module_utils.matrix.effective import DEFAULTS, RULESET, UNITS
+from module_utils.proof.findings import WORDS, Finding
+from module_utils.proof.layer2 import Port
+from module_utils.proof.prove import prove
+from module_utils.proof.world import Artefacts
+
+from .render import NotRenderedError, Renderer, render_host
+
+EXCLUSIVE = ("/etc/ssh/sshd_config.d/", "/etc/ssh/sshd_config_", "/etc/ssh/authorized_keys", "/etc/security/access.d/")
+"""Where only files of ours may lie."""
+_ONWARD_PUBLIC = re.compile(r"/etc/kakehashi/onward/([^/]+)/id_ed25519\.pub")
+_GENERATED = ("/etc/passwd", "/etc/group", "/etc/shadow")
+_VERSION_BOUND = re.compile(r"^(PerSourcePenaltyExemptList|PAMServiceName) .*$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_KEY = re.compile(r"\b((?:ssh-|sk-|ecdsa-)\S+ \S+).*$", re.MULTILINE)
+_NODNS = re.compile(r" nodns\b")
+
+
+def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
+    """Yield all drift of managed hosts: running ruleset, files, and what the proof finds over both."""
+    views, renderer = host_views(fabric), Renderer(onward=onward_keys(fabric, effective))
+    for name, settings in effective.items():
+        if not fabric.hosts[name].enforce:
+            continue
+        yield from ruleset_drift(name, settings["ruleset"], settings["ruleset_of_file"])
+        try:
+            files = render_host(views[name], renderer, fabric.hosts[name].overrides)
+        except NotRenderedError as error:
+            yield Drift(name, SSHD, "files", str(error))
+            continue
+        known = renderer.onward_known
+        wanted = {p: comparable(p, t, known) for p, t in files.items() if p not in _GENERATED}
+        exclusive = (*EXCLUSIVE, *(p for p in settings["files"] if any(fnmatch(p, unit) for unit in UNITS)))
+        seen = {p: comparable(p, t, known) for p, t in settings["files"].items() if p in wanted or p.startswith(exclusive)}
+        yield from files_drift(name, wanted, seen, exclusive)
+        yield from options_drift(name, settings["daemons"], settings["files"].get(DEFAULTS, ""), wanted)
+        yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
+        yield from sudo_drift(name, settings["files"], views[name])
+    yield from proof_drift(fabric, effective, ports)
+
+
+def onward_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, list[str]] | None:
+    """Return the public halves of the onward keys by account, as found; ``None`` where a login server was not read."""
+    servers = [host.name for host in login_servers(fabric)]
+    if not all(name in effective for name in servers):
+        return None
+    keys: dict[str, list[str]] = {}
+    for name in servers:
+        for path, text in effective[name]["files"].items():
+            if match := _ONWARD_PUBLIC.fullmatch(path):
+                keys.setdefault(match[1], []).append(text.strip())
+    return keys
+
+
+def groups(text: str) -> dict[str, int]:
+    """Return the number of each group of group(5)."""
+    fields = (line.split(":") for line in text.splitlines())
+    return {name: int(number) for name, _password, number, *_members in fields if number.isdigit()}
+
+
+def sudo_drift(host: str, files: Mapping[str, str], view: Mapping[str, Any]) -> Iterator[Drift]:
+    """Yield who may become root on a host and is no operator."""
+    sudoers = {path: text for path, text in files.items() if path.startswith("/etc/sudoers")}
+    for finding in sudo_findings(sudoers, files.get("/etc/group", ""), view):
+        yield Drift(host, SUDO, finding.subject, "may become root and is no declared operator")
+
+
+def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
+    """Yield what the static proof finds over the files and the running rulesets of the hosts that were read."""
+    artefacts = Artefacts({name: artefact_files(settings) for name, settings in effective.items()}, ports)
+    alike: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in prove(fabric, artefacts).findings:
+        host = fabric.hosts.get(finding.host)
+        if finding.kind == "cannot_prove" and finding.host not in effective:
+            continue  # the host wasn't read: it has a row of its own
+        if host is None or host.enforce:
+            alike.setdefault((finding.host, finding.layer, finding.kind, finding.reason), []).append(finding)
+    yield from (_as_drift(found) for found in alike.values())
+
+
+def artefact_files(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return a host's files as the proof reads them, with the ruleset that runs in the place of its file."""
+    return {**settings["files"], "/etc/shadow": settings["shadow"], RULESET: settings["ruleset"]}
+
+
+def comparable(path: str, text: str, known: bool = True) -> str:
+    """Return a file's text with empty lines for comments and for what the version of sshd brings.
+
+    Keys stand without their comments; where the onward keys aren't ``known``, one key is like another.
+    """
+    if "authorized_keys" in path:
+        return _KEY.sub(r"\1" if known else "key", text)
+    return _NODNS.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text)))
+
+
+def _as_drift(alike: list[Finding]) -> Drift:
+    """Return one row for findings with the same cause: its line, and what it opens, the first of it in full."""
+    finding = alike[0]
+    layer = finding.layer or layer_of(finding.reason.partition(":")[0])
+    place = "the layer is missing" if finding.kind == "missing_layer" else WORDS[finding.kind]
+    parts = [f"as {', '.join(finding.users[:4])}"] if finding.users else []
+    parts += [f"from {finding.origin}"] if finding.origin else []
+    parts += [f"by {finding.service}"] if finding.service else []
+    parts += [f"and {len(alike) - 1} more"] if len(alike) > 1 else []
+    return Drift(finding.host, layer, place, f"{finding.reason}{' (' + ' '.join(parts) + ')' if parts else ''}")

@@ -1,0 +1,103 @@
+"""Runs the static proof over an inventory: loads, renders, proves, tells and stores. No host is touched.
+
+``python -m plugin_utils.proof_run inventories/twin --json evidence/proof.json``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from module_utils.fabric.model import Fabric
+from module_utils.fabric.problems import FabricError
+from module_utils.proof.findings import Kind, Proof
+from module_utils.proof.prove import prove
+
+from .inventory import load_fabric
+from .render import render_fabric
+
+STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
+"""Stands for a person's key where the inventory names none yet, as the twin's does."""
+_SHOWN = 200
+_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards")
+
+
+def with_keys(fabric: Fabric) -> Fabric:
+    """Return the fabric with a stand-in key for everybody who has none, so that all logins can be judged."""
+    return replace(
+        fabric,
+        accounts={n: a if a.keys else replace(a, keys=(f"{STAND_IN} {n}",)) for n, a in fabric.accounts.items()},
+        operators={n: o if o.keys else replace(o, keys=(f"{STAND_IN} {n}",)) for n, o in fabric.operators.items()},
+    )
+
+
+def prove_inventory(sources: Sequence[str | Path]) -> Proof:
+    """Return the proof of an inventory. Raises ``FabricError`` where the inventory itself is wrong."""
+    fabric = with_keys(load_fabric(*sources))
+    return prove(fabric, render_fabric(fabric))
+
+
+def too_open(sources: Sequence[str | Path]) -> list[str]:
+    """Return in words what hosts that enforce would let in beyond the declaration. Raises ``FabricError`` as above."""
+    fabric = with_keys(load_fabric(*sources))
+    enforcing = {host.name for host in fabric.managed_hosts if host.enforce}
+    findings = prove(fabric, render_fabric(fabric)).findings
+    return [str(finding) for finding in findings if finding.kind in _TOO_OPEN and finding.host in enforcing]
+
+
+def as_json(proof: Proof) -> dict[str, Any]:
+    """Return a proof as plain data."""
+    return {
+        "holds": proof.holds,
+        "summary": proof.summary(),
+        "declared": proof.declared,
+        "admitted": proof.admitted,
+        "extra": proof.extra,
+        "missing": proof.missing,
+        "findings": [{**asdict(finding), "text": str(finding)} for finding in proof.findings],
+    }
+
+
+def report(proof: Proof) -> str:
+    """Return what a terminal shows: one line for each finding, grouped by host, and the summary."""
+    lines = [str(finding) for finding in sorted(proof.findings, key=lambda f: (f.host, f.kind))]
+    if len(lines) > _SHOWN:
+        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; all of them are in the JSON file"]
+    return "\n".join([*lines, proof.summary()])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line.
+
+    Returns 0 where the proof holds, 1 where it doesn't, 2 where the inventory is wrong or the result can't be written.
+    """
+    parser = argparse.ArgumentParser(prog="proof", description="Prove who can log in where, from rendered artefacts.")
+    parser.add_argument("inventory", nargs="*", default=["inventories/twin"], help="inventory directories or files")
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    chosen = parser.parse_args(arguments)
+    try:
+        proof = prove_inventory(chosen.inventory)
+    except FabricError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(report(proof))
+    if chosen.json is not None:
+        try:
+            chosen.json.parent.mkdir(parents=True, exist_ok=True)
+            chosen.json.write_text(json.dumps(as_json(proof), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            print(
+                f"{chosen.json}: can't be written ({error.strerror}); run it as its owner, or name another file with --json",
+                file=sys.stderr,
+            )
+            return 2
+    return 0 if proof.holds else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
