@@ -1,0 +1,143 @@
+"""Ansible module: the packet filter the kernel runs and the file it is loaded from at boot."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nftables_ruleset
+short_description: Keep the running nftables ruleset and its file equal to a wanted one
+version_added: "0.1.0"
+description:
+  - Compares the ruleset that the kernel B(runs) with the wanted one, so that what was changed by hand is seen and repaired.
+  - Both sides are compared as nft lists them; the wanted one is loaded into a network namespace of its own for that.
+  - Loads in one transaction, after nft has checked it. The ruleset must create and delete its own tables before it fills
+    them; other tables are not touched unless O(exclusive) is set.
+  - Refuses, before anything is changed, a ruleset that doesn't accept the connection the deployer came in by, and any
+    ruleset where the deployer came in through an ssh daemon and it can't be told from where.
+options:
+  content:
+    description: The whole ruleset, as C(nft -f) reads it.
+    type: str
+    required: true
+  path:
+    description: The file it is loaded from at boot.
+    type: path
+    default: /etc/nftables.conf
+  exclusive:
+    description: Remove tables that the ruleset doesn't declare. They are reported in any case.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Says what would change. On a host where nft is not installed yet only the file is compared.
+    support: full
+  diff_mode:
+    description: Shows the tables and the file before and after.
+    support: full
+author:
+  - kakehashi contributors (@kakehashi)
+"""
+
+EXAMPLES = r"""
+- name: Filter packets
+  nftables_ruleset:
+    content: "{{ lookup('ansible.builtin.template', 'nftables.conf.j2') }}"
+"""
+
+RETURN = r"""
+loaded:
+  description: Tables that differed from the wanted ones and were (or in check mode would be) loaded.
+  type: list
+  elements: str
+  returned: always
+  sample: [inet kakehashi]
+foreign:
+  description: Tables in the kernel that the ruleset doesn't declare.
+  type: list
+  elements: str
+  returned: always
+  sample: [ip docker]
+"""
+
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.deployer.connection import UnknownConnectionError, live_connection
+from ansible.module_utils.files.disk import apply, observe
+from ansible.module_utils.files.plan import File, PlanError, Wish, diffs, plan
+from ansible.module_utils.netfilter import kernel
+from ansible.module_utils.netfilter.guard import refusal
+from ansible.module_utils.netfilter.listing import Comparison, compare, split, transaction
+
+
+def main() -> None:
+    """Guard, compare, load, report."""
+    module = AnsibleModule(
+        argument_spec={
+            "content": {"type": "str", "required": True},
+            "path": {"type": "path", "default": "/etc/nftables.conf"},
+            "exclusive": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        bring_about(module)
+    except kernel.ToolError as error:
+        module.fail_json(msg=f"{error}. Nothing was loaded.")
+    except kernel.NftError as error:
+        module.fail_json(msg=f"nft refuses the ruleset, nothing was loaded: {error}")
+    except (PlanError, UnknownConnectionError) as error:
+        module.fail_json(msg=str(error))
+
+
+def bring_about(module: AnsibleModule) -> None:
+    """Do what the arguments ask; leaves through the module's exits."""
+    content = module.params["content"]
+    wish = Wish(files=(File(module.params["path"], content.encode(), 0o644),))
+    steps = plan(wish, observe(wish))
+    if shutil.which("nft") is None:
+        if not module.check_mode:
+            module.fail_json(msg="nft is not installed: install the package nftables first")
+        module.exit_json(changed=True, loaded=["all"], foreign=[], diff=diffs(steps))
+    reason = refusal(content, live_connection(), kernel.interface_addresses())
+    if reason is not None:
+        module.fail_json(msg=reason)
+    wanted, now = kernel.canonical(content), kernel.running()
+    found = compare(wanted, now)
+    remove = found.foreign if module.params["exclusive"] else ()
+    if not module.check_mode:
+        apply(steps)
+        if found.differing or remove:
+            kernel.load(transaction(content, remove))
+        refuse_leftovers(module, wish, wanted)
+    module.exit_json(
+        changed=bool(steps or found.differing or remove),
+        loaded=kernel.names(found.differing),
+        foreign=kernel.names(found.foreign),
+        diff=[*diffs(steps), *table_diffs(found, wanted, now)],
+    )
+
+
+def refuse_leftovers(module: AnsibleModule, wish: Wish, wanted: str) -> None:
+    """Read all again, and fail where it is not what was asked."""
+    left = compare(wanted, kernel.running())
+    tables = kernel.names((*left.differing, *(left.foreign if module.params["exclusive"] else ())))
+    what = [*(f"the running table {t}" for t in tables), *(s.path for s in plan(wish, observe(wish)))]
+    if what:
+        module.fail_json(
+            msg=f"{', '.join(what)} was loaded or written, but is otherwise than declared when read again: "
+            f"find what else changes it on this host (another firewall's service), then run again"
+        )
+
+
+def table_diffs(found: Comparison, wanted: str, now: str) -> list[dict[str, str]]:
+    """Return the tables that differ, in the shape of Ansible's diff mode."""
+    want, have = split(wanted), split(now)
+    return [
+        {"before_header": f"kernel: {t}", "after_header": f"kernel: {t}", "before": have.get(t, ""), "after": want[t]}
+        for t in found.differing
+    ]
+
+
+if __name__ == "__main__":
+    main()
