@@ -1,0 +1,1 @@
+"""What builds, checks and describes the repository; nothing of it runs in production."""
