@@ -1,0 +1,1 @@
+"""Figures seen, and how to see them again: ``make bench``."""

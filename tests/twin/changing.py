@@ -1,0 +1,136 @@
+"""Runs that change hosts of a twin, and are watched, held or killed between two tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.twin.by_hand import INVENTORY
+from tests.twin.validated import MORE, Validated
+
+HERE = Path(__file__).parent / "changes"
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300  # seconds, for a busy machine
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Return once ``condition`` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+
+
+def state(twin: Validated, host: str) -> list[str]:
+    """Return all that a change may touch on a host, times of files included, in lines."""
+    return twin("exec", host, "--", "bash", "-s", text=(HERE / "state.sh").read_text()).splitlines()
+
+
+def policy(twin: Validated, host: str) -> str:
+    """Return what decides who gets in on a host."""
+    return twin("exec", host, "--", "bash", "-s", text=(HERE / "policy.sh").read_text())
+
+
+def pending(twin: Validated, host: str) -> bool:
+    """Return whether a change of a host is held."""
+    return twin.attempt("exec", host, "--", "test", "-e", "/var/lib/kakehashi-change/pending").returncode == 0
+
+
+def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
+    """Log in to a host as the operator does, over connections of its own, and become root."""
+    options = ("-F", str(twin.state / "ssh/config-fresh"), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}")
+    return twin.attempt("run", "--", "ssh", *options, host, "sudo", "-n", "true")
+
+
+@dataclass
+class Run:
+    """A run of a playbook in a process group of its own; ``notes`` is where its boundaries are written."""
+
+    process: subprocess.Popen[bytes]
+    notes: Path
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks that began."""
+        return self.notes.read_text().splitlines() if self.notes.exists() else []
+
+    def held(self) -> None:
+        """Wait until the run is held at its boundary."""
+        wait_for("held", lambda: self.notes.with_suffix(".held").exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.end()
+
+    def go(self) -> None:
+        """Let a run that is held go on."""
+        self.notes.with_suffix(".go").touch()
+
+    def end(self) -> str:
+        """Wait for the end and return what was printed."""
+        self.process.wait(PATIENCE)
+        return self.notes.with_suffix(".out").read_text()
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed."""
+        return self.process.wait(PATIENCE) == -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Starts runs on a twin. ``room`` takes their notes."""
+
+    twin: Validated
+    room: Path
+    counter: list[int] = field(default_factory=list)
+
+    def start(
+        self, playbook: Path, *words: str, kill_at: str = "", hold_at: str = "", environment: Mapping[str, str] | None = None
+    ) -> Run:
+        """Start a playbook, to be killed or held before a task: its number from 1, or how its name ends."""
+        self.counter.append(0)
+        notes = self.room / f"run-{len(self.counter)}"
+        sources = [w for s in (INVENTORY, MORE, self.twin.state / "overlay") for w in ("-i", str(s))]
+        twin = [sys.executable, "-m", "twin", "--name", self.twin.name, "run", "--"]
+        argv = [*twin, str(ROOT / ".venv/bin/ansible-playbook"), *sources, str(playbook), *words]
+        more = {
+            "ANSIBLE_CALLBACK_PLUGINS": f"{HERE}:{ROOT / 'callback_plugins'}",
+            "ANSIBLE_CALLBACKS_ENABLED": "boundaries",
+            "KAKEHASHI_BOUNDARIES": str(notes),
+            "KAKEHASHI_KILL_AT": kill_at,
+            "KAKEHASHI_HOLD_AT": hold_at,
+        }
+        with notes.with_suffix(".out").open("wb") as out:  # a pipe could outlive a killed run
+            process = subprocess.Popen(
+                argv,
+                cwd=ROOT,
+                env={**os.environ, **more, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Run(process, notes)
+
+    def site(self, *words: str, kill_at: str = "", hold_at: str = "", environment: Mapping[str, str] | None = None) -> Run:
+        """Start site.yml."""
+        return self.start(ROOT / "playbooks/site.yml", *words, kill_at=kill_at, hold_at=hold_at, environment=environment)
+
+
+def cut_shared_connections(twin: Validated) -> None:
+    """Kill the connections that outlive a killed run, as they end where the whole controller dies."""
+    sockets = f"/run/kakehashi/{twin.name}/ssh/"
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if words.startswith(f"ssh: {sockets}"):
+                os.kill(int(entry.name), signal.SIGKILL)
+    for path in Path(sockets).glob("*"):
+        path.unlink()

@@ -1,0 +1,42 @@
+"""A small twin for the tests of the twin itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.twin.machine import Twin
+from tests.twin.validated import Validated
+
+
+@pytest.fixture(scope="module")
+def twin() -> Iterator[Twin]:
+    """The small twin, up."""
+    small = Twin(f"small{os.getpid()}")
+    try:
+        small.up()
+        yield small
+    finally:
+        small("down")
+
+
+@pytest.fixture
+def second() -> Iterator[Twin]:
+    """A name for another twin, not up."""
+    other = Twin(f"second{os.getpid()}")
+    yield other
+    other("down")
+
+
+@pytest.fixture(scope="session")
+def converged() -> Iterator[Validated]:
+    """A twin after site.yml; whoever changes it by hand puts it right again."""
+    twin = Validated("validate")
+    try:
+        twin.up()
+        twin.converge()
+        yield twin
+    finally:
+        twin("down")

@@ -1,0 +1,194 @@
+"""Runs of site.yml that end badly: killed, disturbed by others, without room, or losing a host. Nothing stays in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.twin.changing import Run, Runs, cut_shared_connections, fresh_login, pending, policy, state, wait_for
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+BETWEEN_ROLES = "packet_filter : Look whether nft is installed"
+BEFORE_CONFIRMATION = "Confirm"
+# Where the run on each host is killed in every test run; `make soak` has all boundaries.
+SAMPLE = {
+    "mdx1": BETWEEN_ROLES,
+    "mdx2": BEFORE_CONFIRMATION,
+    "infra1": "login_restriction : Reload sshd",
+    "data1": "Log in afresh",
+}
+SWEPT = ("mdx1", "mdx2", "infra1")
+
+
+def wanted(number: int, hosts: str, seconds: int = 600) -> tuple[str, ...]:
+    """Arguments by which login_restriction and packet_filter change, harmlessly, on some hosts."""
+    values = {"login_restriction_max_sessions": number, "packet_filter_log_rate": f"{number}/minute", "change_seconds": seconds}
+    return ("-e", json.dumps(values), "--limit", hosts)
+
+
+def is_after(text: str, number: int) -> bool:
+    return f"maxsessions {number}\n" in text and f"limit rate {number}/minute" in text
+
+
+@pytest.fixture(scope="module")
+def runs(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Runs on the twin, which is converged again afterwards."""
+    yield Runs(converged, tmp_path_factory.mktemp("runs"))
+    converged.converge()
+
+
+def in_order(run: Run) -> str:
+    printed = run.end()
+    assert run.process.returncode == 0, printed
+    return printed
+
+
+@pytest.fixture(scope="module")
+def killed(runs: Runs) -> dict[str, tuple[list[str], list[str]]]:
+    """The state of each host of the sample before its run was killed, and when its change was over."""
+    twin = runs.twin
+    in_order(runs.site(*wanted(20, ",".join(SAMPLE))))  # what arming leaves for good is there before
+    before = {host: state(twin, host) for host in SAMPLE}
+    started = [runs.site(*wanted(21, host, 60), kill_at=where) for host, where in SAMPLE.items()]
+    assert [run.killed for run in started] == [True] * len(started), started[0].end()
+    cut_shared_connections(twin)  # the whole controller is gone
+    for host in SAMPLE:
+        wait_for(f"{host} undone", lambda host=host: not pending(twin, host))  # type: ignore[misc]
+    return {host: (before[host], state(twin, host)) for host in SAMPLE}
+
+
+@pytest.mark.parametrize("host", SAMPLE)
+def test_a_killed_run_leaves_the_host_as_it_was(killed: dict[str, tuple[list[str], list[str]]], runs: Runs, host: str) -> None:
+    before, after = killed[host]
+    assert sorted(set(before) ^ set(after)) == []
+    assert fresh_login(runs.twin, host).returncode == 0
+
+
+@pytest.mark.usefixtures("killed")
+def test_the_next_run_after_a_killed_one_converges(runs: Runs) -> None:
+    printed = in_order(runs.site(*wanted(21, ",".join(SAMPLE))))
+    assert printed.count("because nobody confirmed it in time") >= len(SAMPLE), printed
+    for host in SAMPLE:
+        assert is_after(policy(runs.twin, host), 21), host
+
+
+def test_the_next_run_undoes_what_a_killed_one_holds_and_converges(runs: Runs) -> None:
+    before = policy(runs.twin, "mdx1")
+    assert runs.site(*wanted(22, "mdx1", 3600), kill_at=BEFORE_CONFIRMATION).killed
+    assert pending(runs.twin, "mdx1")
+    assert is_after(policy(runs.twin, "mdx1"), 22)
+    held = runs.site(*wanted(23, "mdx1"), hold_at="base : Have exactly the declared users and administrators")
+    held.held()
+    try:
+        assert policy(runs.twin, "mdx1") == before, "undone before anything new is done"
+    finally:
+        held.go()
+    assert "an earlier change was found held by a run that is over, and undone first" in in_order(held)
+    assert is_after(policy(runs.twin, "mdx1"), 23)
+
+
+@pytest.fixture(scope="module")
+def disturbed(runs: Runs) -> Iterator[dict[str, str]]:
+    """What was printed by a run, and by another operator's, when meanwhile one host lost power and one an account's key."""
+    twin = runs.twin
+    hosts = "mdx1,mdx2,infra1"
+    in_order(runs.site(*wanted(30, hosts)))
+    before = {host: state(twin, host) for host in hosts.split(",")}
+    first = runs.site(*wanted(31, hosts), hold_at="Prove the way in", environment={"LOGNAME": "aoki"})
+    first.held()
+    seen = policy(twin, "infra1")
+    second = runs.site(*wanted(32, "infra1"), environment={"LOGNAME": "ueda"})
+    found = {"second": second.end(), "second changed": str(policy(twin, "infra1") != seen)}
+    twin("stop", "mdx2", "--power-cut")
+    twin("exec", "mdx1", "--", "rm", "/etc/ssh/authorized_keys.d/sato")
+    first.go()
+    found["first"] = first.end()
+    twin("start", "mdx2")
+    for host in ("mdx1", "mdx2"):
+        found[f"{host} differs"] = ", ".join(sorted(set(before[host]) ^ set(state(twin, host))))
+    yield found
+    in_order(runs.site(*wanted(33, hosts)))
+
+
+def test_a_second_operator_is_told_who_holds_the_change_and_changes_nothing(disturbed: dict[str, str]) -> None:
+    assert "aoki on " in disturbed["second"]
+    assert "holds a change of this host since" in disturbed["second"]
+    assert "infra1: aoki on" in disturbed["second"].replace("\n", " ") or "Nothing was changed" in disturbed["second"]
+    assert disturbed["second changed"] == "False"
+
+
+def test_a_failed_proof_undoes_the_change_at_once_and_says_what_failed(disturbed: dict[str, str]) -> None:
+    said = " ".join(disturbed["first"].split())
+    assert "(task Log in as an ordinary account, by the real path)" in said
+    assert "things were put back as they were before this run" in said
+    assert disturbed["mdx1 differs"] == ""
+
+
+def test_a_host_that_loses_power_in_mid_run_is_named_and_undoes_its_change_at_the_next_start(disturbed: dict[str, str]) -> None:
+    said = " ".join(disturbed["first"].split())
+    assert "mdx2 went out of reach in the middle of its change, which is not kept" in said
+    assert disturbed["mdx2 differs"] == ""
+
+
+def test_the_others_go_on(disturbed: dict[str, str], runs: Runs) -> None:
+    assert "infra1 went out of reach" not in disturbed["first"]
+    assert is_after(policy(runs.twin, "infra1"), 31)
+
+
+def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -> None:
+    twin, room = runs.twin, "/var/lib/kakehashi-change"
+    before = state(twin, "mdx1")
+    twin("exec", "mdx1", "--", "mount", "-t", "tmpfs", "-o", "mode=700,size=64k", "tmpfs", room)
+    try:
+        printed = runs.site(*wanted(40, "mdx1")).end()
+    finally:
+        twin("exec", "mdx1", "--", "umount", room)
+    assert "nothing was armed and nothing changed: " in printed, printed
+    assert "No space left on device" in printed
+    assert "Traceback" not in printed
+    assert state(twin, "mdx1") == before
+
+
+@pytest.mark.slow
+def test_killed_at_every_boundary(runs: Runs) -> None:
+    """Each host takes its share of the boundaries; while one waits for its timer, others run."""
+    names = boundaries(runs, 50)
+    assert {BETWEEN_ROLES, BEFORE_CONFIRMATION} <= set(names)
+    share = [list(range(1 + i, len(names) + 1, len(SWEPT))) for i in range(len(SWEPT))]
+    with ThreadPoolExecutor() as pool:
+        wrong = list(pool.map(sweep, [runs] * len(SWEPT), SWEPT, share))
+    assert [words for part in wrong for words in part] == []
+
+
+def boundaries(runs: Runs, number: int) -> list[str]:
+    """Return the tasks of a run that changes both roles on a host."""
+    in_order(runs.site(*wanted(number, ",".join(SWEPT))))
+    run = runs.site(*wanted(number + 1, SWEPT[0]))
+    in_order(run)
+    return run.names
+
+
+def sweep(runs: Runs, host: str, numbers: list[int]) -> list[str]:
+    """Kill a run at each of these boundaries, wait for the timer, look, and run again; return in words what was wrong."""
+    wrong = []
+    value = 60
+    for number in numbers:
+        value += 1
+        before = policy(runs.twin, host)
+        run = runs.site(*wanted(value, host, 30), kill_at=str(number))
+        if not run.killed:
+            wrong.append(f"{host}: the run ended before boundary {number}: {run.end()}")
+            continue
+        name = f"{host}, killed before {number} ({run.names[-1]})"
+        wait_for(f"{name} undone", lambda: not pending(runs.twin, host))
+        now = policy(runs.twin, host)
+        wrong += [f"{name}: in between"] if now != before and not is_after(now, value) else []
+        wrong += [f"{name}: not reachable"] if fresh_login(runs.twin, host).returncode else []
+        value += 1
+        in_order(runs.site(*wanted(value, host)))
+        wrong += [] if is_after(policy(runs.twin, host), value) else [f"{name}: the next run doesn't converge"]
+    return wrong

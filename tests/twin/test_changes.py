@@ -1,0 +1,169 @@
+"""Mistakes that lock everybody out, on a real twin: each host undoes its own, without the controller, and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.twin.changing import fresh_login, pending, state, wait_for
+from tests.twin.lockouts import MORE_ROUNDS, ROUNDS, Mistake, cases
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+SECONDS = int(os.environ.get("KAKEHASHI_CHANGE_SECONDS", "30"))  # of the timer; give more on a busy machine
+LATE = SECONDS  # seconds that a timer may be late
+HOSTS = ("mdx1", "mdx2", "infra1", "data1", "login1")
+SKEWED = "/opt/skewed"
+# A python whose wall clock is wrong: the one process has it, as with a clock that was never set.
+SKEW = """
+mkdir -p {room}
+printf '#!/bin/sh\\nPYTHONPATH={room} exec /usr/bin/python3 "$@"\\n' >{room}/python3; chmod 755 {room}/python3
+printf '%s\\n' 'import time' 'right, parts = time.time, time.gmtime' 'time.time = lambda: right() + {seconds}' \
+    'time.gmtime = lambda at=None: parts(time.time() if at is None else at)' >{room}/sitecustomize.py
+"""
+
+
+@dataclass
+class Round:
+    """What was seen of a round, by host."""
+
+    locked_out: dict[str, str] = field(default_factory=dict)
+    after: dict[str, list[str]] = field(default_factory=dict)
+    reachable: dict[str, bool] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    told: str = ""
+
+
+@dataclass
+class Sweep:
+    """All rounds, and the state of each host before them."""
+
+    before: dict[str, list[str]]
+    rounds: list[Round] = field(default_factory=list)
+
+
+def run(twin: Validated, scripts: dict[str, str], interpreters: dict[str, str] | None = None) -> str:
+    more = json.dumps({"scripts": scripts, "interpreters": interpreters or {}, "change_seconds": SECONDS})
+    return str(twin.playbook("../tests/twin/changes/lockout", "-e", more).stdout)
+
+
+def try_in(twin: Validated, host: str) -> str:
+    """Return ssh's or sudo's words once a fresh login fails; empty if the host was back before one failed."""
+    wait_for(f"{host} armed", lambda: pending(twin, host))
+    while pending(twin, host):
+        done = fresh_login(twin, host, 8)
+        if done.returncode != 0:
+            return done.stderr or "no words"
+    return ""
+
+
+def lock_out(twin: Validated, mistakes: list[Mistake]) -> tuple[dict[str, str], str]:
+    """Make the mistakes and return how a fresh login to each host failed, and what the run printed."""
+    for mistake in mistakes:
+        if mistake.prepare:
+            twin("exec", mistake.host, "--", "bash", "-e", "-s", text=mistake.prepare)
+        if mistake.clock:
+            twin("exec", mistake.host, "--", "bash", "-s", text=SKEW.format(room=SKEWED, seconds=mistake.clock))
+    skewed = {m.host: f"{SKEWED}/python3" for m in mistakes if m.clock}
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(run, twin, {m.host: m.script for m in mistakes}, skewed)
+        found = dict(zip([m.host for m in mistakes], pool.map(lambda m: try_in(twin, m.host), mistakes), strict=True))
+        printed = made.result()
+    assert "FAILED!" not in printed, printed
+    for mistake in mistakes:
+        if mistake.power_cut:
+            twin("stop", mistake.host, "--power-cut")
+            twin("start", mistake.host)
+    return found, printed
+
+
+def undone(twin: Validated, mistakes: tuple[Mistake, ...]) -> tuple[Round, str]:
+    """Go through one round; return what was seen, and what its run told of the round before."""
+    # The others are reached through the login server, so its own turn comes when they were tried.
+    behind = [m for m in mistakes if m.host != "login1"]
+    found, first = lock_out(twin, behind)
+    more, second = lock_out(twin, [m for m in mistakes if m.host == "login1"])
+    seen = Round(locked_out={**found, **more})
+    for mistake in mistakes:
+        wait_for(f"{mistake.host} undone", lambda host=mistake.host: not pending(twin, host))  # type: ignore[misc]
+    for mistake in mistakes:
+        seen.after[mistake.host] = state(twin, mistake.host)
+        seen.reachable[mistake.host] = fresh_login(twin, mistake.host).returncode == 0
+        text = twin("exec", mistake.host, "--", "sh", "-c", "cat /var/lib/kakehashi-change/reverted/*/result.json")
+        seen.results[mistake.host] = json.loads(text)
+        if mistake.prepare:
+            twin("exec", mistake.host, "--", "umount", "--lazy", "/etc")
+        if mistake.clock:
+            twin("exec", mistake.host, "--", "rm", "-r", SKEWED)
+    return seen, first + second
+
+
+def swept(twin: Validated, rounds: tuple[tuple[Mistake, ...], ...]) -> Sweep:
+    run(twin, dict.fromkeys(HOSTS, ""))  # what arming leaves for good is there before
+    sweep = Sweep({host: state(twin, host) for host in HOSTS})
+    for mistakes in rounds:
+        seen, told = undone(twin, mistakes)
+        if sweep.rounds:
+            sweep.rounds[-1].told = told
+        sweep.rounds.append(seen)
+    sweep.rounds[-1].told = run(twin, dict.fromkeys(HOSTS, ""))
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def sweep(converged: Validated) -> Sweep:
+    """The rounds of every test run."""
+    return swept(converged, ROUNDS)
+
+
+@pytest.fixture(scope="module")
+def more(converged: Validated) -> Sweep:
+    """The rounds of `make soak`."""
+    return swept(converged, MORE_ROUNDS)
+
+
+def check(sweep: Sweep, number: int, mistake: Mistake) -> None:
+    seen, host = sweep.rounds[number], mistake.host
+    assert seen.locked_out[host], "a mistake that locks nobody out shows nothing"
+    assert seen.reachable[host]
+    assert sorted(set(sweep.before[host]) ^ set(seen.after[host])) == []
+    assert f"{host}: the change of" in seen.told
+    result = seen.results[host]
+    assert result["why"] == ("boot" if mistake.power_cut else "timer")
+    assert not result["problems"]
+    took = (when(result["when"]) - when(result["id"].split("-")[0])).total_seconds()
+    if mistake.clock:
+        assert abs(took + mistake.clock - SECONDS) < LATE, "the timer went by the wall clock"
+    else:
+        assert took < SECONDS + LATE
+
+
+def when(text: str) -> datetime:
+    return datetime.strptime(text.replace("-", "").replace(":", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def ids(case: object) -> str | None:
+    return f"{case.host}: {case.name}" if isinstance(case, Mistake) else None
+
+
+@pytest.mark.parametrize(("number", "mistake"), cases(ROUNDS), ids=ids)
+def test_the_host_comes_back_by_itself_as_it_was_and_says_why(sweep: Sweep, number: int, mistake: Mistake) -> None:
+    check(sweep, number, mistake)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "mistake"), cases(MORE_ROUNDS), ids=ids)
+def test_the_host_comes_back_from_more(more: Sweep, number: int, mistake: Mistake) -> None:
+    check(more, number, mistake)
+
+
+def test_why_is_told_in_words(sweep: Sweep) -> None:
+    told = "".join(seen.told for seen in sweep.rounds)
+    assert "because nobody confirmed it in time" in told
+    assert "because the host was restarted before it was confirmed" in told

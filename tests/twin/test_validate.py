@@ -1,0 +1,133 @@
+"""What is loosened by hand on a real twin: validation fails and names each, and site.yml mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+
+
+@dataclass(frozen=True)
+class ByHandChange:
+    """What somebody does as root on ``host``, and how validation must name it: the ``layer``, and ``words`` of the row."""
+
+    host: str
+    script: str
+    layer: str
+    words: str
+
+
+LOOSENED = {
+    "sshd drop-in": ByHandChange(
+        "infra1",
+        r"""
+        mkdir -p /etc/ssh/sshd_config.d
+        printf 'AllowUsers *\nPermitRootLogin yes\n' >/etc/ssh/sshd_config.d/00-hand.conf
+        sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config
+        sshd -t && systemctl reload ssh
+        """,
+        "sshd",
+        "/etc/ssh/sshd_config.d/00-hand.conf",
+    ),
+    "access.conf": ByHandChange("infra1", "sed -i '1i +:ALL:ALL' /etc/security/access.conf", "PAM", "+:ALL:ALL"),
+    "running ruleset": ByHandChange(
+        "login1", "nft insert rule inet kakehashi input tcp dport 8888 accept", "packet filter", "tcp dport 8888 accept"
+    ),
+    "options of sshd": ByHandChange(
+        "mdx1",
+        "echo 'SSHD_OPTS=\"-o AllowUsers=* -o PermitRootLogin=yes\"' >/etc/default/ssh; systemctl restart ssh",
+        "sshd",
+        "gives sshd options of its own",
+    ),
+    "sudo": ByHandChange("infra1", "echo 'sato ALL=(ALL) ALL' >/etc/sudoers.d/hand", "sudo", "/etc/sudoers.d/hand: sato"),
+    "VLAN of a port": ByHandChange("sw-nii", "ovs-vsctl set port p6 tag=2102", "switch", "port p6"),
+}
+REMOVED = {
+    "packet filter": ByHandChange("mdx1", "nft flush ruleset", "packet filter", "the layer is missing"),
+    "sshd": ByHandChange(
+        "mdx2", "sed -i '/^AllowUsers/d' /etc/ssh/sshd_config; sshd -t && systemctl reload ssh", "sshd", "the layer is missing"
+    ),
+    "PAM": ByHandChange("data1", "sed -i '/pam_access/d' /etc/pam.d/sshd", "PAM", "the layer is missing"),
+}
+
+
+@pytest.fixture(scope="module")
+def changed(converged: Validated) -> dict[str, Any]:
+    """The evidence of one validation after all changes by hand."""
+    for change in (*LOOSENED.values(), *REMOVED.values()):
+        converged("exec", change.host, "--", "bash", "-e", "-s", text=change.script)
+    return converged.evidence("validate")[0]
+
+
+def drift(evidence: dict[str, Any], change: ByHandChange) -> list[str]:
+    here = [row for row in evidence["drift"] if (row["host"], row["layer"]) == (change.host, change.layer)]
+    rows = [f"{row['place']} {row['message']}" for row in here]
+    return [row for row in rows if change.words in row]
+
+
+def test_it_holds_after_site(converged: Validated) -> None:
+    evidence, printed = converged.evidence("validate")
+    assert evidence["holds"], printed
+    assert evidence["not_tried"] == []
+    assert "lent key: root has none of its own" in printed
+
+
+def test_a_limited_run_is_judged_and_does_not_hold(converged: Validated) -> None:
+    evidence, printed = converged.evidence("validate", "--limit", "sw-nii")
+    assert not evidence["holds"]
+    assert {"name": "mdx1", "reason": "left out by --limit"} in evidence["not_tried"]
+    assert "things could not be tried" in printed
+
+
+def test_a_login_server_that_fails_withdraws_no_keys(converged: Validated) -> None:
+    keys = ("exec", "mdx1", "--", "sh", "-c", "sha256sum /etc/ssh/authorized_keys.d/*")
+    python = "/usr/bin/python3.11"
+    before = converged(*keys)
+    converged("exec", "login1", "--", "chmod", "a-x", python)
+    try:
+        done = converged.playbook("site", "--limit", "mdx1,mdx2")
+    finally:
+        converged("exec", "login1", "--", "chmod", "a+x", python)
+    assert done.returncode != 0
+    assert "login1 did not answer" in done.stdout
+    assert converged(*keys) == before
+
+
+def test_what_is_changed_by_hand_fails_validation(changed: dict[str, Any]) -> None:
+    assert not changed["holds"]
+
+
+@pytest.mark.parametrize("name", LOOSENED)
+def test_a_loosened_rule_is_named(changed: dict[str, Any], name: str) -> None:
+    assert drift(changed, LOOSENED[name]), changed["drift"]
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_a_removed_layer_is_named(changed: dict[str, Any], name: str) -> None:
+    assert drift(changed, REMOVED[name]), changed["drift"]
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_without_one_layer_the_forbidden_logins_are_still_refused(changed: dict[str, Any], name: str) -> None:
+    host = REMOVED[name].host
+    assert changed["origins"]
+    rows = [row for row in changed["differences"] if row["target"] == host]
+    assert [row for row in rows if row["seen"].startswith("admitted")] == []
+
+
+@pytest.mark.usefixtures("changed")
+def test_site_mends_all_of_it(converged: Validated) -> None:
+    converged.converge()
+    change = LOOSENED["VLAN of a port"]
+    # Switches are not configured by site.yml yet: their VLANs are set when the twin is built.
+    converged("exec", change.host, "--", "ovs-vsctl", "set", "port", "p6", "tag=2101")
+    # No role restarts sshd: with which options it was started stays a person's decision.
+    change = LOOSENED["options of sshd"]
+    converged("exec", change.host, "--", "sh", "-c", "rm /etc/default/ssh; systemctl restart ssh")
+    evidence, printed = converged.evidence("validate")
+    assert evidence["holds"], printed

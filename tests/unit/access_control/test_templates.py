@@ -1,0 +1,195 @@
+"""The roles' templates, rendered without Ansible and judged by sshd itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from module_utils.access_control.host import HostError, StagedSshd
+from module_utils.access_control.pam_files import needed_modules, parse_rules, rule_problems
+from module_utils.access_control.people import allow_list, parse_people
+from module_utils.access_control.sshd_settings import admits, list_problems
+from module_utils.access_control.verdict import Staged, problems_of
+
+ROOT = Path(__file__).resolve().parents[3]
+SSHD = "/usr/sbin/sshd"
+needs_sshd = pytest.mark.skipif(not Path(SSHD).exists() or os.geteuid() != 0, reason="needs OpenSSH's server, and root")
+
+USERS: list[dict[str, Any]] = [
+    {"name": "aoki", "kind": "operator", "sources": ["192.0.2.70", "2001:db8:0:2102::10"]},
+    {"name": "sato", "kind": "account", "sources": ["192.0.2.70", "198.51.100.0/26"]},
+    {"name": "kato", "kind": "account", "sources": []},
+]
+TARGETS = ["192.0.2.101:22", "[2001:db8:0:2102::41]:22"]
+Render = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def host_key(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("keys") / "host"
+    if shutil.which("ssh-keygen"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return str(path)
+
+
+@pytest.fixture
+def render(host_key: str) -> Render:
+    def rendered(role: str, template: str, **arguments: Any) -> str:
+        room = ROOT / "roles" / role
+        environment = jinja2.Environment(  # noqa: S701 - configuration, not HTML
+            loader=jinja2.FileSystemLoader(room / "templates"),
+            trim_blocks=True,
+            keep_trailing_newline=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        defaults = yaml.safe_load((room / "defaults" / "main.yml").read_text())
+        given = {**defaults, f"{role}_host_keys": [host_key], **{f"{role}_{k}": v for k, v in arguments.items()}}
+        given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
+        return environment.get_template(template).render(given)
+
+    return rendered
+
+
+def meant(role: str, **values: str) -> dict[str, str]:
+    """Return a role's table of meant settings, its templates filled in by hand."""
+    table = yaml.safe_load((ROOT / "roles" / role / "vars" / "main.yml").read_text())[f"__{role}_settings"]
+    return {key: values.get(key, value) for key, value in table.items()}
+
+
+MEANT = meant(
+    "login_restriction",
+    authorizedkeysfile="/etc/ssh/authorized_keys.d/%u",
+    maxauthtries="4",
+    logingracetime="60",
+    subsystem="sftp internal-sftp",
+)
+
+
+def problems(config: str, rules: str, users: list[dict[str, Any]], jump: list[str]) -> list[str]:
+    people, wrong = parse_people(users)
+    assert wrong == []
+    onwards = {"disableforwarding": "no", "allowtcpforwarding": "local", "permitopen": " ".join(jump)} if jump else {}
+    staged = Staged(people, rules, "", MEANT, onwards)
+    with StagedSshd(SSHD, config, 22) as sshd:
+        sshd.check()
+        return problems_of(staged, sshd.ask)[0]
+
+
+@needs_sshd
+@pytest.mark.parametrize("jump", [[], TARGETS])
+@pytest.mark.parametrize("activation", ["service", "socket"])
+def test_the_rendered_configuration_does_what_is_meant(render: Render, jump: list[str], activation: str) -> None:
+    arguments = {"users": USERS, "jump_targets": jump, "activation": activation}
+    config = render("login_restriction", "sshd_config.j2", **arguments)
+    rules = render("login_restriction", "access.conf.j2", **arguments)
+    assert problems(config, rules, USERS, jump) == []
+
+
+@needs_sshd
+def test_without_users_nobody_is_admitted(render: Render) -> None:
+    config = render("login_restriction", "sshd_config.j2", users=[{"name": "kato", "sources": []}])
+    with StagedSshd(SSHD, config, 22) as sshd:
+        found = sshd.ask("root", "192.0.2.70")
+    assert found["denyusers"] == ("*",)
+    assert list_problems([], found) == []
+    rules, wrong = parse_rules(render("login_restriction", "access.conf.j2", users=[]))
+    assert (rules, wrong) == ({}, [])
+
+
+@needs_sshd
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        # Lines that somebody could add, and what they would do.
+        (lambda text: text.replace("PermitRootLogin", "AllowUsers *\nPermitRootLogin"), "AllowUsers admits *"),
+        (lambda text: text.replace("UsePAM yes", "UsePAM no"), "usepam is no"),
+        (lambda text: "PasswordAuthentication yes\n" + text, "passwordauthentication is yes"),  # the first value wins
+        (lambda text: text + "\nMatch Address 192.0.2.0/24\n    PasswordAuthentication yes\n", "passwordauthentication is yes"),
+        (lambda text: text + "\nMatch User sato\n    AllowTcpForwarding yes\n", "for sato: allowtcpforwarding is yes"),
+        (lambda text: text.replace("GatewayPorts no\n", "") + "\nMatch User x\nGatewayPorts no\n", None),
+        (lambda text: text.replace("AllowTcpForwarding no\n", "") + "\nMatch User x\nAllowTcpForwarding no\n",
+         "allowtcpforwarding is yes"),
+        (lambda text: text.replace("UseDNS no", "UseDNS yes"), "usedns is yes"),
+        (lambda text: text.replace("PermitTunnel no", "PermitTunnel yes"), "permittunnel is yes"),
+        (lambda text: text.replace("AllowUsers sato@192.0.2.70", "AllowUsers sato@login1"), "AllowUsers admits sato@login1"),
+        (lambda text: text.replace("authorized_keys.d/%u", "authorized_keys.d/%u .ssh/authorized_keys"), "authorizedkeysfile is"),
+        (lambda text: text + "AcceptEnv LD_PRELOAD\n", "acceptenv is LD_PRELOAD"),
+        (lambda text: text.replace("AuthorizedKeysCommand none", "AuthorizedKeysCommand /bin/x\nAuthorizedKeysCommandUser x"),
+         "authorizedkeyscommand is /bin/x"),
+    ],
+)  # fmt: skip
+def test_each_trap_is_seen(render: Render, change: Callable[[str], str], words: str | None) -> None:
+    good = render("login_restriction", "sshd_config.j2", users=USERS)
+    bad = change(good)
+    assert bad != good
+    rules = render("login_restriction", "access.conf.j2", users=USERS)
+    found = problems(bad, rules, USERS, [])
+    if words is None:  # sshd's own default is the meant value
+        assert found == []
+    else:
+        assert any(words in problem for problem in found)
+
+
+@needs_sshd
+def test_what_sshd_refuses_is_told_in_its_words(render: Render) -> None:
+    config = render("login_restriction", "sshd_config.j2", users=USERS) + "NoSuchKeyword yes\n"
+    with pytest.raises(HostError, match="NoSuchKeyword"), StagedSshd(SSHD, config, 22) as sshd:
+        sshd.check()
+
+
+def test_a_missing_sshd_is_named() -> None:
+    with pytest.raises(HostError, match="/nonexistent/sshd is not installed"), StagedSshd("/nonexistent/sshd", "", 22) as sshd:
+        sshd.check()
+
+
+def test_rules_of_pam_are_the_declaration(render: Render) -> None:
+    people, _ = parse_people(USERS)
+    rules, wrong = parse_rules(render("login_restriction", "access.conf.j2", users=USERS))
+    assert wrong == []
+    assert rule_problems(rules, {p.name: p.sources for p in people if p.sources}) == []
+
+
+@pytest.mark.parametrize(("role", "template"), [("login_restriction", "pam_sshd.j2"), ("data_server", "pam.j2")])
+@pytest.mark.parametrize("nodns", [False, True])
+def test_the_stack_of_pam_ends_in_a_denial(render: Render, role: str, template: str, nodns: bool) -> None:
+    stack = render(role, template)
+    account = [line.split(None, 1)[1] for line in stack.splitlines() if line.startswith("account")]
+    assert account[-1].split() == ["required", "pam_deny.so"]
+    (gate,) = [line for line in account if "pam_access.so" in line]
+    assert gate.startswith("[success=ok default=die]")
+    assert " nodefgroup" in gate
+    assert "accessfile=/" in gate
+    assert "pam_access.so" in needed_modules(stack)
+    assert not any(line.startswith("@include") for line in stack.splitlines())
+    assert nodns or "nodns" not in stack
+
+
+@needs_sshd
+def test_the_data_server_offers_reading_and_nothing_else(render: Render) -> None:
+    accounts = [{"name": "sato", "uid": 3001, "sources": ["192.0.2.101", "2001:db8:0:2102::41"]}]
+    config = render("data_server", "sshd_config_data.j2", accounts=accounts)
+    people, _ = parse_people(accounts)
+    table = meant(
+        "data_server",
+        authorizedkeysfile="/etc/ssh/authorized_keys_data.d/%u",
+        chrootdirectory="/srv/kakehashi/%u",
+        clientaliveinterval="0",
+        tcpkeepalive="no",
+        port="2022",
+    )
+    rules = render("data_server", "access.conf.j2", accounts=accounts)
+    with StagedSshd(SSHD, config, 2022) as sshd:
+        sshd.check()
+        assert problems_of(Staged(people, rules, "", table), sshd.ask)[0] == []
+        found = sshd.ask("sato", "192.0.2.101")
+    assert set(found["allowusers"]) == set(allow_list(people))
+    assert not admits(found, "aoki", "192.0.2.101")
+    assert found["forcecommand"] == ("internal-sftp -R -l INFO",)

@@ -1,0 +1,33 @@
+"""ssh itself reads the operators' configuration as it is meant."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from module_utils.fabric.ssh_client import client_config, hosts_config
+from plugin_utils.inventory import load_fabric
+
+ROOT = Path(__file__).resolve().parents[3]
+FABRIC = load_fabric(ROOT / "inventories/twin")
+
+
+def asked(config: Path, name: str) -> dict[str, str]:
+    said = subprocess.run(["ssh", "-G", "-F", str(config), name], capture_output=True, text=True, check=True).stdout
+    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+
+
+def test_every_machine_is_reached_through_the_login_server(tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text(client_config(FABRIC))
+    direct, behind = asked(config, "login1"), asked(config, "mdx1")
+    assert direct["hostname"] == "203.0.113.10"
+    assert "proxyjump" not in direct
+    assert (behind["hostname"], behind["proxyjump"], behind["hostkeyalias"]) == ("192.0.2.101", "login1", "mdx1")
+    assert behind["stricthostkeychecking"] == "true"
+
+
+def test_hops_alone_get_more_lines() -> None:
+    lines = list(hosts_config(FABRIC, lambda hop: [f"    Tag {hop}"]))
+    assert "    Tag login1" in lines
+    assert "    Tag mdx1" not in lines

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from module_utils.fabric.model import Fabric
+from module_utils.matrix.change_proofs import change_proofs
+
+
+def test_an_account_comes_from_its_login_server_and_strangers_knock_by_both_families(fabric: Fabric) -> None:
+    found = change_proofs(fabric)["mdx1"]
+    assert found["accounts"] == [{"login_server": "login1", "account": "sato"}]
+    targets = [target for stranger in found["strangers"] for target in stranger["targets"]]
+    assert targets == [{"address": "192.0.2.101", "port": 22}, {"address": "2001:db8:0:2102::41", "port": 22}]
+
+
+def test_each_origin_is_asked_once_and_hosts_of_others_first(fabric: Fabric) -> None:
+    for host, found in change_proofs(fabric).items():
+        origins = [stranger["origin"] for stranger in found["strangers"]]
+        assert len(origins) == len(set(origins)), host
+    [stranger] = change_proofs(fabric)["intake1"]["strangers"]
+    assert not fabric.hosts[stranger["origin"]].managed
+
+
+def test_whoever_observes_is_not_tried(fabric: Fabric) -> None:
+    assert set(change_proofs(fabric)) == {host.name for host in fabric.managed_hosts}

@@ -1,0 +1,202 @@
+"""Evidence: complete, the same for the same run, without secrets, and only its owner's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module_utils.fabric.access import Persona
+from module_utils.fabric.model import Fabric
+from module_utils.matrix.attempts import Attempt, Endpoint
+from module_utils.matrix.drift import Drift
+from module_utils.matrix.outcomes import Outcome
+from plugin_utils.evidence import Run, evidence, judge_run, plans_of, report_lines, verdict_line, write_evidence
+from plugin_utils.findings import gathered_run
+from plugin_utils.live_proof import comparable
+from plugin_utils.validation import nobody_to_try, probe_credentials, validation_setup
+from tests.unit.matrix.conftest import ROOT
+from tests.unit.matrix.test_judge import as_declared
+
+TWIN = [str(ROOT / "inventories" / "twin")]
+MDX1 = Endpoint("mdx1", "192.0.2.101", 22)
+
+
+@pytest.fixture
+def run(fabric: Fabric) -> Run:
+    plans, expectations = plans_of(fabric)
+    results = {p.origin: as_declared(p, expectations) for p in plans if p.origin != "society1"}
+    made = Run(
+        fabric=fabric,
+        begun="2026-11-23T000000Z",
+        ended="2026-11-23T000100Z",
+        full=False,
+        plans=plans,
+        results=results,
+        timings={name: {"seconds": 1.0, "repeated": 0} for name in results},
+        effective={
+            "mdx1": {"files": {"/etc/ssh/sshd_config": "UsePAM yes\n", "/etc/passwd": "root:x"}, "shadow": "s", "ruleset": "r"}
+        },
+        switches={"sw-mdx": {"p1": "VLAN 2102 untagged"}},
+        not_tried=[],
+        excused=[("society1", "as an origin not tried: it is switched off")],
+        drift=[],
+    )
+    judge_run(made, expectations)
+    return made
+
+
+def written(run: Run) -> dict[str, object]:
+    data: dict[str, object] = evidence(run, plans_of(run.fabric)[1])
+    return data
+
+
+def test_a_run_that_holds(run: Run) -> None:
+    assert run.failing == 0
+    data = written(run)
+    assert data["holds"] is True
+    assert json.dumps(data, sort_keys=True) == json.dumps(written(run), sort_keys=True)
+    counts = data["counts"]
+    assert isinstance(counts, dict)
+    assert counts["cells"] == counts["cells_derived"] + counts["attempts_made"] + counts["verdicts"]["not tried"]
+    lines = list(report_lines(run, "here"))
+    assert lines[-1] == "Evidence: here"
+    assert any("society1: as an origin not tried" in line for line in lines)
+    assert not any(line.startswith(("Differences (", "Drift (", "Not tried (")) for line in lines)
+
+
+def test_a_run_that_fails_says_what(run: Run) -> None:
+    run.results["compute1"][Attempt("tcp", MDX1)] = Outcome("admitted")
+    run.results["compute1"][Attempt("ssh", MDX1, "root")] = Outcome("admitted")
+    run.drift.append(Drift("mdx1", "packet filter", "running ruleset:3", "has 'accept'"))
+    run.not_tried.append(("sato", "no key of their own"))
+    judge_run(run, plans_of(run.fabric)[1])
+    assert run.failing > 2
+    text = "\n".join(report_lines(run, "here"))
+    rows = [d.text() for d in run.judgement.differences]
+    assert any(row.startswith("root from compute1 to mdx1: expected refused (packet filter), seen admitted") for row in rows)
+    assert "Differences (" in text
+    assert "mdx1: packet filter: running ruleset:3: has 'accept'" in text
+    assert verdict_line(run).startswith("The fabric is not as declared: ")
+    assert written(run)["holds"] is False
+
+
+def test_long_lists_are_cut_on_the_terminal_only(run: Run) -> None:
+    run.drift = [Drift("mdx1", "sshd", f"line {n:03}", "differs") for n in range(100)]
+    assert "  and 60 more in the evidence" in list(report_lines(run, "here"))
+    drift = written(run)["drift"]
+    assert isinstance(drift, list)
+    assert len(drift) == 100
+
+
+def test_texts_of_other_files_stay_out(run: Run) -> None:
+    hosts = written(run)["hosts"]
+    assert isinstance(hosts, dict)
+    assert hosts["mdx1"]["files"]["/etc/ssh/sshd_config"] == "UsePAM yes\n"
+    assert hosts["mdx1"]["files"]["/etc/passwd"].startswith("sha256:")
+    assert "shadow" not in hosts["mdx1"]
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = write_evidence(tmp_path / "evidence" / "now", {"schema": 1})
+    assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert json.loads(path.read_text()) == {"schema": 1}
+    assert [p.name for p in path.parent.iterdir()] == ["validate.json"]
+
+
+def test_setup_covers_every_host(fabric: Fabric) -> None:
+    setup = validation_setup(TWIN)
+    assert set(setup) == set(fabric.hosts)
+    assert setup["login1"]["onward_accounts"] == ["sato", "suzuki", "tanaka", "kato"]
+    assert setup["society1"]["connections"] == []
+    assert {"user": "sato", "address": "192.0.2.70"} in setup["mdx1"]["connections"]
+
+
+def shown_from(found: dict[str, Any], origin: str) -> dict[str, list[str]]:
+    return {user["name"]: user["identities"] for user in found["origins"][origin]["users"]}
+
+
+def test_origins_of_others_get_only_what_they_need(tmp_path: Path) -> None:
+    names = ("aoki", "ueda", "sato", "tanaka", "hpc-user", "mdxuser")
+    for name in names:
+        (tmp_path / name).write_text(f"private of {name}")
+    onward = [{"item": name, "content": "b253YXJk"} for name in ("sato", "tanaka")]
+    keys = [{"name": name, "key": str(tmp_path / name)} for name in names]
+    found = probe_credentials({"login1": {"validate_onward": {"results": onward}}}, TWIN, keys)
+    given = {origin: {i["name"] for i in data["identities"]} for origin, data in found["origins"].items()}
+    assert not any("own-aoki" in those for those in given.values()), "who isn't marked probe keeps their key"
+    tried = {"own-ueda", "own-sato", "own-tanaka"}
+    assert given["inst-a1"] == given["society1"] == tried
+    assert given["flow-n3"] == tried | {"own-hpc-user"}
+    assert given["flow-n1"] == tried | {"own-hpc-user", "onward-sato-login1", "onward-tanaka-login1"}
+    assert given["mdx1"] == tried | {"own-hpc-user", "own-mdxuser", "onward-sato-login1", "onward-tanaka-login1"}
+    assert shown_from(found, "mdx1")["mdxuser"] == ["own-mdxuser"]
+    assert shown_from(found, "inst-a1")["mdxuser"] == ["own-ueda"]
+    assert "inst-a1" in found["lent"]["mdxuser"]
+    assert "mdx1" not in found["lent"]["mdxuser"]
+
+
+def test_without_any_key_every_user_is_a_row() -> None:
+    found = probe_credentials({}, TWIN, [])
+    assert {row.split(":")[0] for row in found["missing"]} == {
+        *("sato", "suzuki", "tanaka", "kato", "ueda", "hpc-user", "root", "mdxuser"),
+    }
+    assert found["lent"] == {}
+
+
+def test_nobody_to_try_is_a_row() -> None:
+    assert [name for name, _reason in nobody_to_try([Persona("root", "root")])] == ["accounts", "operators"]
+    assert nobody_to_try([Persona("account", "sato"), Persona("operator", "ueda")]) == []
+
+
+def test_a_limited_run_names_what_it_left_out_and_does_not_hold(fabric: Fabric) -> None:
+    every = [*fabric.hosts, *fabric.switches]
+    arguments = {"sources": TWIN, "begun": "now", "full": False, "missing_keys": [], "lent": {}}
+    run, expectations = gathered_run({**arguments, "untried": [], "limited_to": ["mdx1"]}, {}, "later")
+    left_out = {name for name, reason in run.not_tried if reason == "left out by --limit"}
+    assert left_out == set(every) - {"mdx1"}
+    assert ("mdx1", "as an origin not tried: no answer") in run.not_tried
+    assert evidence(run, expectations)["holds"] is False
+    assert "things could not be tried" in verdict_line(run)
+    excused, _ = gathered_run({**arguments, "untried": every, "limited_to": ["mdx1"]}, {}, "later")
+    assert excused.not_tried == []
+
+
+def test_lent_keys_are_told(run: Run) -> None:
+    run.lent = {"root": [p.origin for p in run.plans], "mdxuser": ["inst-a1"]}
+    text = "\n".join(report_lines(run, "here"))
+    assert "lent key: root has none of its own that may go there; it showed an operator's at every origin" in text
+    assert f"it showed an operator's at 1 of {len(run.plans)} origins" in text
+    assert written(run)["lent_keys"] == run.lent
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("private")
+    onward = {"results": [{"item": "sato", "content": "b253YXJk"}, {"item": "kato", "failed": True}]}
+    hostvars = {
+        "login1": {"validate_onward": onward},
+        "mdx1": {"validate_effective": {"effective": {"host_keys": ["ssh-ed25519 AAAA root@mdx1", ""]}}},
+        "data1": {"validate_effective": "skipped"},
+    }
+    found = probe_credentials(
+        hostvars, TWIN, [{"name": "sato", "key": str(key)}, {"name": "ueda", "key": str(key)}, {"name": "kato", "key": "/none"}]
+    )
+    users = shown_from(found, "login1")
+    assert users["sato"] == ["onward-sato-login1", "own-sato"]
+    assert users["root"] == users["mdxuser"] == ["own-ueda"]
+    assert found["lent"]["root"] == list(found["origins"])
+    assert found["known_hosts"] == ["mdx1 ssh-ed25519 AAAA"]
+    assert {"name": "onward-sato-login1", "private": "onward"} in found["origins"]["login1"]["identities"]
+    assert "kato: no onward key on any login server; run playbooks/site.yml first" in found["missing"]
+    assert "kato: no key of their own; name its file in validate_personas" in found["missing"]
+    assert not any(line.startswith(("sato", "ueda")) for line in found["missing"])
+
+
+def test_what_depends_on_the_host_is_not_compared() -> None:
+    line = 'from="192.0.2.70" ssh-ed25519 AAAA sato\n'
+    assert comparable("/etc/ssh/authorized_keys.d/sato", line) == 'from="192.0.2.70" ssh-ed25519 AAAA\n'
+    assert comparable("/etc/ssh/authorized_keys.d/sato", line, known=False) == 'from="192.0.2.70" key\n'
+    assert comparable("/etc/ssh/sshd_config", "# why\nUseDNS no\nPerSourcePenaltyExemptList 192.0.2.70\n") == "\nUseDNS no\n\n"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from module_utils.people import system
+from module_utils.people.plan import PeopleError, Step, User, Wish
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+NOBODYS_UID = 64999
+
+
+def test_reads_the_machines_users() -> None:
+    host = system.read_host(Wish((User("root", 0), User("nobody-yet", 3999)), locked=("daemon",)))
+    assert host.entries["root"].uid == 0
+    assert host.entries["root"].home == "/root"
+    assert "nobody-yet" not in host.entries
+
+
+def test_what_lets_somebody_in_without_a_login_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/authorized_keys").touch()
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool/sato").touch()
+    monkeypatch.setattr(system, "_SPOOLS", (str(tmp_path / "spool"),))
+    found = list(system._leftovers("sato", str(tmp_path)))
+    assert found == [f"{tmp_path}/.ssh/authorized_keys", f"{tmp_path}/spool/sato"]
+    system.carry_out([Step("remove them", remove=tuple(found))])
+    assert list(system._leftovers("sato", str(tmp_path))) == []
+
+
+def test_nothing_is_removed_through_a_link_that_the_user_planted(tmp_path: Path) -> None:
+    other, home = tmp_path / "other", tmp_path / "sato"
+    for place in (other, home):
+        place.mkdir()
+    (other / "authorized_keys").touch()
+    (home / ".ssh").symlink_to(other)
+    # Planted before the host was read: the link itself goes.
+    found = tuple(system._leftovers("sato", str(home)))
+    assert found == (f"{home}/.ssh",)
+    # Planted after: refused, in one sentence.
+    with pytest.raises(PeopleError, match=r"\.ssh is no directory of its own now: look at it, then run again"):
+        system.carry_out([Step("remove it", remove=(f"{home}/.ssh/authorized_keys",))])
+    system.carry_out([Step("remove it", remove=found)])
+    assert (other / "authorized_keys").exists()
+    assert not (home / ".ssh").is_symlink()
+
+
+def test_a_link_in_place_of_the_keys_goes_and_what_it_names_stays(tmp_path: Path) -> None:
+    (tmp_path / "others").touch()
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/authorized_keys").symlink_to(tmp_path / "others")
+    system.carry_out([Step("remove it", remove=tuple(system._leftovers("sato", str(tmp_path))))])
+    assert (tmp_path / "others").exists()
+    assert not (tmp_path / ".ssh/authorized_keys").is_symlink()
+
+
+def test_what_cannot_be_removed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "authorized_keys").mkdir()
+    with pytest.raises(PeopleError, match="remove it by hand, then run again"):
+        system.carry_out([Step("remove it", remove=(f"{tmp_path}/authorized_keys",))])
+    system.carry_out([Step("remove it", remove=(f"{tmp_path}/none", f"{tmp_path}/no/directory"))])
+
+
+def test_a_users_processes_end() -> None:
+    with subprocess.Popen(["sleep", "600"], user=NOBODYS_UID) as process:
+        assert NOBODYS_UID in {uid for _pid, uid in system._processes()}
+        system.carry_out([Step("end", end_uid=NOBODYS_UID)])
+        assert process.wait(timeout=5) == -9
+    assert NOBODYS_UID not in {uid for _pid, uid in system._processes()}
+
+
+def test_a_step_that_fails_is_told_with_the_tools_words() -> None:
+    system.carry_out([Step("do nothing", ("true",))])
+    with pytest.raises(PeopleError, match="could not list that: ls: "):
+        system.carry_out([Step("list that", ("ls", "/no/such/place"))])
+    with pytest.raises(PeopleError, match="could not try: exit status 1"):
+        system.carry_out([Step("try", ("false",))])

@@ -1,0 +1,110 @@
+"""What the fabric means for one host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from module_utils.fabric.model import Fabric
+from module_utils.fabric.views import View, host_view, host_views
+
+
+@pytest.fixture(scope="module")
+def views(fabric: Fabric) -> dict[str, View]:
+    return host_views(fabric)
+
+
+def test_views_are_plain_data_and_the_same_one_by_one(fabric: Fabric, views: dict[str, View]) -> None:
+    assert json.loads(json.dumps(views)) == views
+    assert {name: host_view(fabric, host) for name, host in fabric.hosts.items()} == views
+
+
+def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) -> None:
+    assert set(views["flow-n1"]) == {"name", "site", "groups", "managed", "segment_interface"}
+
+
+@pytest.mark.parametrize(
+    ("host", "roles"),
+    [
+        ("login1", {"base", "packet_filter", "login_restriction", "login_server"}),
+        ("flow-gw1", {"base", "packet_filter", "login_restriction", "gateway"}),
+        ("data1", {"base", "packet_filter", "login_restriction", "data_server"}),
+        ("mdx1", {"base", "packet_filter", "login_restriction"}),
+    ],
+)
+def test_each_managed_host_gets_its_roles(views: dict[str, View], host: str, roles: set[str]) -> None:
+    extra = {"name", "site", "groups", "managed", "segment_interface"}
+    assert set(views[host]) - extra == roles
+
+
+def test_a_node_accepts_ssh_from_the_login_server_only(views: dict[str, View]) -> None:
+    assert views["mdx1"]["packet_filter"]["input"] == [
+        {
+            "interface": "hpc0",
+            "addresses": ["192.0.2.70", "2001:db8:0:2102::10"],
+            "service": "ssh",
+            "protocol": "tcp",
+            "port": 22,
+        }
+    ]
+
+
+def test_a_gateway_forwards_each_flow_between_its_own_ends(views: dict[str, View]) -> None:
+    rules = views["flow-gw1"]["packet_filter"]["forward"]
+    assert [(r["in"], r["out"], r["port"]) for r in rules] == [("fgw0", "hpc0", 2022), ("hpc0", "fgw0", 22)]
+    assert rules[0]["to"] == ["192.0.2.72", "192.0.2.82", "2001:db8:0:2102::12", "2001:db8:0:2102::22"]
+    assert all(rule["from"] and rule["to"] for rule in rules)
+
+
+def test_both_ends_of_a_routed_flow_get_routes_through_the_gateway(views: dict[str, View]) -> None:
+    def routes(host: str) -> list[dict[str, str]]:
+        return [r for i in views[host]["segment_interface"]["interfaces"] for r in i["routes"]]
+
+    assert {"to": "198.51.100.128/26", "via": "192.0.2.90"} in routes("data1")
+    assert {"to": "2001:db8:0:2102::/64", "via": "2001:db8:0:2107::30"} in routes("flow-n1")
+    assert routes("mdx1") == []
+    assert routes("flow-n3") == []
+
+
+def test_own_keys_open_login_servers_and_onward_keys_the_rest(views: dict[str, View]) -> None:
+    entrance = {u["name"]: u["onward"] for u in views["login1"]["login_restriction"]["users"]}
+    node = {u["name"]: u["onward"] for u in views["mdx1"]["login_restriction"]["users"]}
+    assert entrance["sato"] is False
+    assert node == {"aoki": False, "ueda": False, "sato": True, "suzuki": True}
+
+
+def test_people_who_lost_their_place_are_removed(views: dict[str, View]) -> None:
+    states = {u["name"]: u["state"] for u in views["mdx1"]["base"]["users"]}
+    assert states == {
+        "aoki": "present",
+        "ueda": "present",
+        "sato": "present",
+        "suzuki": "present",
+        "tanaka": "absent",
+        "kato": "absent",
+    }
+
+
+def test_a_login_server_lets_operators_jump_to_declared_targets(views: dict[str, View]) -> None:
+    targets = views["login1"]["login_restriction"]["jump_targets"]
+    assert "192.0.2.101:22" in targets
+    assert "[2001:db8:0:2102::41]:22" in targets
+    assert views["mdx1"]["login_restriction"]["jump_targets"] == []
+
+
+def test_a_login_server_names_the_targets_of_each_account(views: dict[str, View]) -> None:
+    targets = {t["name"]: t["accounts"] for t in views["login1"]["login_server"]["targets"]}
+    assert targets == {
+        "compute1": ["kato", "sato", "suzuki"],
+        "mdx1": ["sato", "suzuki"],
+        "mdx2": ["sato", "suzuki"],
+    }
+
+
+def test_data_accounts_are_bound_to_the_places_they_compute_at(views: dict[str, View]) -> None:
+    accounts = {a["name"]: a["sources"] for a in views["data2"]["data_server"]["accounts"]}
+    assert accounts == {
+        "suzuki": ["192.0.2.101", "192.0.2.102", "2001:db8:0:2102::41", "2001:db8:0:2102::42"],
+        "tanaka": ["198.51.100.141", "198.51.100.142", "2001:db8:0:2107::31", "2001:db8:0:2107::32"],
+    }
