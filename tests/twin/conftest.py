@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.twin.machine import Twin
+from tests.twin.machine import Twin, named
 from tests.twin.validated import Validated
 
 
@@ -33,7 +33,7 @@ def second() -> Iterator[Twin]:
 @pytest.fixture(scope="session")
 def converged() -> Iterator[Validated]:
     """A twin after site.yml; whoever changes it by hand puts it right again."""
-    twin = Validated("validate")
+    twin = Validated(named("validate"))
     try:
         twin.up()
         twin.converge()

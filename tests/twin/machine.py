@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,11 @@ from twin.cgroups import mounts
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = Path(__file__).parent / "inventory"
+
+
+def named(word: str) -> str:
+    """The name of a twin that stands under the same name in each run; set the prefix where several runs share a machine."""
+    return os.environ.get("KAKEHASHI_TEST_TWINS", "") + word
 
 
 class Twin:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.twin.by_hand import HERE, ByHand
+from tests.twin.machine import named
 
 pytestmark = pytest.mark.twin
 
@@ -53,7 +54,7 @@ def as_first(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def observing(as_first: tuple[str, ...]) -> Iterator[ByHand]:
     """The twin with its mess, converged in observe mode by the shared user, after what the survey asks to do by hand."""
-    twin = ByHand("observe")
+    twin = ByHand(named("observe"))
     try:
         twin.up()
         twin("exec", "mdx1", "--", "usermod", "--uid", "3001", "sato")

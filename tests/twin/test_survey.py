@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.twin.by_hand import HERE, ByHand
+from tests.twin.machine import named
 
 pytestmark = pytest.mark.twin
 
@@ -42,7 +43,7 @@ def states(twin: ByHand) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def mess() -> Iterator[ByHand]:
     """The twin with its mess, after a few logins, and with the institution's port in the wrong VLAN."""
-    twin = ByHand("survey")
+    twin = ByHand(named("survey"))
     try:
         twin.up()
         logins = (("inst-a1", "guest@192.0.2.10", "-tt"), ("login1", "guest@192.0.2.101", "-T"), ("login1", ROOT_BY_IPV6, "-T"))
