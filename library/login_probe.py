@@ -47,6 +47,10 @@ options:
         description: The key, in OpenSSH's text form.
         type: str
         required: true
+      certificate:
+        description: A certificate of the key, which is shown before the key itself.
+        type: str
+        default: ""
   known_hosts:
     description: Lines of known hosts; a host whose key is not among them is not logged in to.
     type: list
@@ -132,7 +136,11 @@ ARGUMENTS = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {"name": NAME, "private": {"type": "str", "required": True, "no_log": True}},
+        "options": {
+            "name": NAME,
+            "private": {"type": "str", "required": True, "no_log": True},
+            "certificate": {"type": "str", "default": ""},
+        },
     },
     "known_hosts": {"type": "list", "elements": "str", "required": True, "no_log": False},
     "extra": {"type": "list", "elements": "list", "default": []},
@@ -152,7 +160,7 @@ def main() -> None:
         made = run_probe(
             plan_from_data(given["plan"]),
             {user["name"]: user["identities"] for user in given["users"]},
-            [Identity(i["name"], i["private"]) for i in given["identities"]],
+            [Identity(i["name"], i["private"], i["certificate"]) for i in given["identities"]],
             given["known_hosts"],
             Limits(given["workers"], given["tcp_timeout"], given["attempt_timeout"], given["lifetime"]),
             full=given["full"],

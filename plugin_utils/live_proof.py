@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
 from module_utils.adoption.people import sudo_findings
-from module_utils.fabric.access import login_servers
+from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import host_views
 from module_utils.matrix.drift import (
@@ -21,13 +21,14 @@ from module_utils.matrix.drift import (
     options_drift,
     ruleset_drift,
 )
-from module_utils.matrix.effective import DEFAULTS, RULESET, UNITS
+from module_utils.matrix.effective import DEFAULTS, RULESET, SIGNING_PUBLIC, UNITS
+from module_utils.proof.authorities import PUBLIC
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
 
-from .render import NotRenderedError, Renderer, render_host
+from .render import AUTHORITIES, MadeKeys, NotRenderedError, Renderer, render_host
 
 EXCLUSIVE = ("/etc/ssh/sshd_config.d/", "/etc/ssh/sshd_config_", "/etc/ssh/authorized_keys", "/etc/security/access.d/")
 """Where only files of ours may lie."""
@@ -41,7 +42,8 @@ _NODNS = re.compile(r" nodns\b")
 
 def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
     """Yield all drift of managed hosts: running ruleset, files, and what the proof finds over both."""
-    views, renderer = host_views(fabric), Renderer(onward=onward_keys(fabric, effective))
+    made = MadeKeys(onward_keys(fabric, effective), signing_keys(fabric, effective), authorities(fabric, effective))
+    views, renderer = host_views(fabric), Renderer(made=made)
     for name, settings in effective.items():
         if not fabric.hosts[name].enforce:
             continue
@@ -51,10 +53,13 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         except NotRenderedError as error:
             yield Drift(name, SSHD, "files", str(error))
             continue
-        known = renderer.onward_known
-        wanted = {p: comparable(p, t, known) for p, t in files.items() if p not in _GENERATED}
+        wanted = {p: comparable(p, t, renderer.knows_keys_in(p)) for p, t in files.items() if p not in _GENERATED}
         exclusive = (*EXCLUSIVE, *(p for p in settings["files"] if any(fnmatch(p, unit) for unit in UNITS)))
-        seen = {p: comparable(p, t, known) for p, t in settings["files"].items() if p in wanted or p.startswith(exclusive)}
+        seen = {
+            p: comparable(p, t, renderer.knows_keys_in(p))
+            for p, t in settings["files"].items()
+            if p in wanted or p.startswith(exclusive)
+        }
         yield from files_drift(name, wanted, seen, exclusive)
         yield from options_drift(name, settings["daemons"], settings["files"].get(DEFAULTS, ""), wanted)
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
@@ -73,6 +78,22 @@ def onward_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, list[
             if match := _ONWARD_PUBLIC.fullmatch(path):
                 keys.setdefault(match[1], []).append(text.strip())
     return keys
+
+
+def signing_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the public keys by which login servers ask signers, as found; ``None`` where one was not read."""
+    return _public_keys([host.name for host in login_servers(fabric)], effective, SIGNING_PUBLIC)
+
+
+def authorities(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the signers' public keys, as found; ``None`` where one was not read."""
+    return _public_keys([host.name for host in signers(fabric)], effective, PUBLIC)
+
+
+def _public_keys(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str] | None:
+    if not all(name in effective for name in hosts):
+        return None
+    return {name: text.strip() for name in hosts if (text := effective[name]["files"].get(path, "")).strip()}
 
 
 def groups(text: str) -> dict[str, int]:
@@ -111,7 +132,7 @@ def comparable(path: str, text: str, known: bool = True) -> str:
 
     Keys stand without their comments; where the onward keys aren't ``known``, one key is like another.
     """
-    if "authorized_keys" in path:
+    if "authorized_keys" in path or path in (AUTHORITIES, PUBLIC):
         return _KEY.sub(r"\1" if known else "key", text)
     return _NODNS.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text)))
 

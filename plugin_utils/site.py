@@ -15,7 +15,9 @@ def fabric_stage(view: View | None) -> str:
     """Return the group in which a host is converged: ways in come before what lies behind them."""
     if not view or not view.get("managed"):
         return "stage_foreign"
-    return "stage_login_servers" if "login_server" in view else "stage_behind"
+    if "login_server" in view:
+        return "stage_login_servers"
+    return "stage_signers" if "certificate_authority" in view else "stage_behind"
 
 
 def known_hosts_of(text: str) -> dict[str, list[str]]:
@@ -28,14 +30,19 @@ def known_hosts_of(text: str) -> dict[str, list[str]]:
     return keys
 
 
+def fabric_known_targets(view: View) -> list[str]:
+    """Return whose host keys a login server knows: what accounts reach from it, and the signers that it asks."""
+    asked = (*view.get("login_server", {}).get("targets", ()), *view.get("onward_certificates", {}).get("signers", ()))
+    return [target["name"] for target in asked]
+
+
 def fabric_known_hosts(view: View, host_keys: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """Return what a login server knows of its targets' host keys: ``[{names, key}]``, one for each key.
 
     ``host_keys`` holds each target's public host keys; a target without any can't be reached and is left out.
     """
     addresses = {peer["name"]: peer["addresses"] for peer in view.get("base", {}).get("hosts", ())}
-    targets = [target["name"] for target in view.get("login_server", {}).get("targets", ())]
-    return [{"names": [name, *addresses.get(name, ())], "key": key} for name in targets for key in host_keys.get(name, ())]
+    return [{"names": [name, *addresses.get(name, ())], "key": key} for name in fabric_known_targets(view) for key in host_keys.get(name, ())]
 
 
 def fabric_change_proofs(sources: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:

@@ -34,6 +34,9 @@ DEFAULT_TREES = (
     "/etc/at.allow",
     "/etc/profile.d",
     "/usr/local/sbin/kakehashi-forwarding",
+    "/usr/local/sbin/kakehashi-sign",
+    "/usr/local/sbin/kakehashi-certificate-broker",
+    "/usr/local/bin/kakehashi-certificate",
 )
 DEFAULT_UNITS = (
     "ssh.service",
@@ -42,6 +45,8 @@ DEFAULT_UNITS = (
     "systemd-networkd.service",
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
+    "kakehashi-sign-sshd.service",
+    "kakehashi-certificate.socket",
 )
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer|path|target|mount)")

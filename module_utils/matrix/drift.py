@@ -37,7 +37,7 @@ def layer_of(path: str) -> str:
         return PACKET_FILTER
     if path.startswith(("/etc/pam.d/", "/etc/security/")):
         return PAM
-    if "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
+    if "authorit" in path or "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
         return KEYS
     return SSHD if path.startswith("/etc/ssh/") or "ssh" in path else NETWORK
 

@@ -20,6 +20,10 @@ _UNIT_NAMES = ("ssh*.service", "ssh*.socket", "ssh*.d/*", "kakehashi-*.d/*", "se
 UNITS = tuple(f"{root}/{name}" for root in _UNIT_ROOTS for name in _UNIT_NAMES)
 """Where units of sshd are replaced or added to; links to the packages' own units aside."""
 ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
+SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
+AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
+PRIVATE = (ONWARD_PRIVATE, SIGNING_PUBLIC.removesuffix(".pub"), AUTHORITY)
+"""Private keys, whose owner and mode alone are looked at."""
 FILES = (
     RULESET,
     "/etc/ssh/sshd_config",
@@ -37,6 +41,10 @@ FILES = (
     "/etc/systemd/system/*.service",
     *UNITS,
     "/etc/kakehashi/onward/*/id_ed25519.pub",
+    "/etc/ssh/kakehashi-user-authorities",
+    "/etc/kakehashi/authority/*.json",
+    SIGNING_PUBLIC,
+    f"{AUTHORITY}.pub",
     DEFAULTS,
     "/etc/sudoers",
     "/etc/sudoers.d/*",
@@ -67,7 +75,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """
     problems: list[str] = []
     files = read_files(FILES)
-    owned = ownership((*FILES, ONWARD_PRIVATE))
+    owned = ownership((*FILES, *PRIVATE))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {
