@@ -24,6 +24,5 @@ class FilterModule:
             "fabric_change_proofs": site.fabric_change_proofs,
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,
-            "fabric_known_targets": site.fabric_known_targets,
             "known_hosts_of": site.known_hosts_of,
         }

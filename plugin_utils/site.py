@@ -30,19 +30,14 @@ def known_hosts_of(text: str) -> dict[str, list[str]]:
     return keys
 
 
-def fabric_known_targets(view: View) -> list[str]:
-    """Return whose host keys a login server knows: what accounts reach from it, and the signers that it asks."""
-    asked = (*view.get("login_server", {}).get("targets", ()), *view.get("onward_certificates", {}).get("signers", ()))
-    return [target["name"] for target in asked]
-
-
 def fabric_known_hosts(view: View, host_keys: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """Return what a login server knows of its targets' host keys: ``[{names, key}]``, one for each key.
 
     ``host_keys`` holds each target's public host keys; a target without any can't be reached and is left out.
     """
     addresses = {peer["name"]: peer["addresses"] for peer in view.get("base", {}).get("hosts", ())}
-    return [{"names": [name, *addresses.get(name, ())], "key": key} for name in fabric_known_targets(view) for key in host_keys.get(name, ())]
+    targets = [target["name"] for target in view.get("login_server", {}).get("targets", ())]
+    return [{"names": [name, *addresses.get(name, ())], "key": key} for name in targets for key in host_keys.get(name, ())]
 
 
 def fabric_change_proofs(sources: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:

@@ -53,10 +53,11 @@ def login_servers_asked(views: Mapping[str, Any], without: Iterable[str]) -> lis
     return [name for name, view in views.items() if "login_server" in view and name not in left_out]
 
 
-def signers_asked(views: Mapping[str, Any], without: Iterable[str]) -> list[str]:
-    """Return the signers that are asked for their keys: all of the fabric's but those to do ``without``."""
+def signers_asked(views: Mapping[str, Any], hosts: Iterable[str], without: Iterable[str]) -> list[str]:
+    """Return the signers that are asked for their keys: all that ``hosts`` are to trust, but those to do ``without``."""
     left_out = set(without)
-    return [name for name, view in views.items() if "certificate_authority" in view and name not in left_out]
+    trusted = (name for host in hosts for name in views[host].get("login_restriction", {}).get("signers", ()))
+    return [name for name in dict.fromkeys(trusted) if name not in left_out]
 
 
 def onward_results(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Mapping[str, Any]]:

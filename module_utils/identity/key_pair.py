@@ -56,7 +56,7 @@ def carry_out(wanted: Wanted, steps: list[str]) -> None:
             _make(wanted)
         elif step == "derive":
             done = _keygen(["-y", "-f", str(wanted.path)])
-            _put(wanted.public, f"{done.strip()} {wanted.comment}\n")
+            _put(wanted.public, f"{' '.join(done.split()[:2])} {wanted.comment}\n")
         else:
             _set_attributes(wanted, wanted.path)
 

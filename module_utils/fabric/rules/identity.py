@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from .. import access
 from ..access import SIGN
-from ..model import ACCOUNTS, Flow
-from ..paths import SSH, all_paths
+from ..paths import all_paths
 from ..problems import Problem, agree
 from .context import Context
 
@@ -36,8 +35,10 @@ def signers(context: Context) -> Iterator[Problem]:
         wanted = f"add a service named {SIGN}, over tcp, to fabric_services"
         yield context.problem(identity, "signers", group, f"can't be asked: there is no service {SIGN}", wanted)
     for flow in context.fabric.flows:
-        if set(context.names(flow.destination)) & set(names):
-            yield from _flow(context, flow)
+        strangers = [n for n in context.names(flow.origin) if n not in context.login_servers]
+        if flow.service == SIGN and strangers:
+            message = f"{agree(strangers)} no login server, and would ask for certificates"
+            yield context.problem(flow, "from", flow.origin, message, "let login servers alone ask")
 
 
 def asked(context: Context) -> Iterator[Problem]:
@@ -57,12 +58,3 @@ def asked(context: Context) -> Iterator[Problem]:
 def _serves(context: Context, groups: frozenset[str]) -> bool:
     parts = ("data_servers", "compute_servers", "storage_servers", "intake_servers", "nodes", "gateways")
     return any(getattr(platform, part, None) in groups for platform in context.platforms for part in parts)
-
-
-def _flow(context: Context, flow: Flow) -> Iterator[Problem]:
-    if flow.service == SSH and ACCOUNTS in flow.users:
-        yield context.problem(flow, "to", flow.destination, "would let accounts log in to a signer", "write for: [operators]")
-    strangers = [n for n in context.names(flow.origin) if n not in context.login_servers]
-    if flow.service == SIGN and strangers:
-        message = f"{agree(strangers)} no login server, and would ask for certificates"
-        yield context.problem(flow, "from", flow.origin, message, "let login servers alone ask")

@@ -70,6 +70,7 @@ MEANT = meant(
     maxauthtries="4",
     logingracetime="60",
     subsystem="sftp internal-sftp",
+    revokedkeys="none",
 )
 
 
