@@ -353,7 +353,7 @@ def _user_files(
     people = [(u["name"], u["uid"], f"/home/{u['name']}", "/bin/bash") for u in users]
     people += [(name, OTHERS + at, f"/home/{name}", "/bin/bash") for at, name in enumerate(others)]
     people += [(a["name"], a["uid"], "/nonexistent", "/usr/sbin/nologin") for a in data]
-    people += [(name, SYSTEM + at, "/nonexistent", shell) for at, (name, shell) in enumerate(system)]
+    people += [(name, SYSTEM + at, "/", shell) for at, (name, shell) in enumerate(system)]
     for name, uid, home, shell in people:
         passwd.append(f"{name}:x:{uid}:{uid}::{home}:{shell}\n")
         group.append(f"{name}:x:{uid}:\n")

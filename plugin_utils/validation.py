@@ -44,9 +44,7 @@ def validation_setup(sources: Sequence[str]) -> Setup:
     fabric = load_fabric(*sources)
     people, known = personas(fabric), reach(fabric)
     names = [p.name for p in people]
-    onward = {
-        host.name: [a.name for a in access.accounts_on(fabric, host) if a.probe] for host in access.login_servers(fabric)
-    }
+    onward = {host.name: [a.name for a in access.accounts_on(fabric, host) if a.probe] for host in access.login_servers(fabric)}
     return {
         host.name: {
             "plan": plan_to_data(origin_plan(fabric, host, names, known)),
@@ -119,8 +117,8 @@ def _private_keys(
     for persona in people:
         if persona.kind == "account":
             certificates = _onward(signed, persona.name)
-            for name, text in _onward(onward, persona.name).items():
-                found[name] = _Key(persona.name, text, certificates.get(name, ""))
+            for name, key in _onward(onward, persona.name).items():
+                found[name] = _Key(persona.name, key, certificates.get(name, ""))
         if (text := _read(own.get(persona.name, ""))) is not None:
             found[f"own-{persona.name}"] = _Key(persona.name, text)
     return found

@@ -84,7 +84,8 @@ def attempt(origin: Node, user: str, target: str, *, by: str, bind: str, port: i
     """
     origin.run(f"command -v kakehashi-certificate >/dev/null && sudo -u {by} kakehashi-certificate")
     options = (
-        f"-F none -i /etc/kakehashi/onward/{by}/id_ed25519 -o CertificateFile=/run/kakehashi-certificates/{by}-cert.pub -b {bind} -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=10 "
+        f"-F none -i /etc/kakehashi/onward/{by}/id_ed25519 -o CertificateFile=/run/kakehashi-certificates/{by}-cert.pub "
+        f"-b {bind} -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=10 "
         "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     )
     if sftp:

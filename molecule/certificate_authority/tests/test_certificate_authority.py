@@ -51,7 +51,7 @@ def signed(*options: str, principal: str = "sato", validity: str = "-1m:+5m", na
     given = " ".join(f"-O {option}" for option in options)
     line = SIGNER.out(
         "umask 077; mkdir -p /run/hand; cat > /run/hand/key.pub; "
-        f"ssh-keygen -q -s {ca} -I {name} -n {principal} -V {validity} {given} /run/hand/key.pub; "
+        f"cp {ca} /run/hand/ca; ssh-keygen -q -s /run/hand/ca -I {name} -n {principal} -V {validity} {given} /run/hand/key.pub; "
         "cat /run/hand/key-cert.pub; rm -r /run/hand",
         stdin=public,
     )
@@ -64,10 +64,11 @@ def other_authority() -> str:
     return SIGNER.out("rm -f /run/other*; ssh-keygen -q -t ed25519 -N '' -f /run/other; cat /run/other.pub")
 
 
-@pytest.mark.parametrize("target", [V4, V6, "mdx1"])
-def test_an_account_goes_on_by_itself(target: str) -> None:
+@pytest.mark.parametrize("family", ["-4", "-6"])
+@pytest.mark.parametrize("target", ["mdx1", "mdx2"])
+def test_an_account_goes_on_by_itself(target: str, family: str) -> None:
     LOGIN.out(f"rm -f {ISSUED}")
-    result = LOGIN.run(f"sudo -u sato ssh -n -o ConnectTimeout=20 {target} id -un")
+    result = LOGIN.run(f"sudo -u sato ssh -n {family} -o ConnectTimeout=20 {target} id -un")
     assert result.stdout.strip() == "sato", result.stderr
     assert LOGIN.out(f"stat -c '%U %a' {ISSUED}").split() == ["root", "644"]
 
@@ -87,6 +88,7 @@ def test_a_key_alone_opens_nothing() -> None:
     assert not enters()
     LOGIN.out("sudo -u sato kakehashi-certificate")
     assert enters(ISSUED)
+    assert enters(ISSUED, target=V6)
 
 
 @pytest.mark.usefixtures("node")
@@ -158,7 +160,7 @@ def test_keys_that_users_plant_open_nothing() -> None:
 
 def asked(account: str, *, client: str = "login1", key: str = "/etc/kakehashi/signing/id_ed25519", by: str = "root") -> str:
     """Ask the signer as ``by`` on a login server; return the certificate, or what was said."""
-    request = f"printf '{{\"account\": \"%s\", \"key\": \"%s\"}}' {account} \"$(cut -d' ' -f1,2 {ONWARD}.pub)\""
+    request = f'printf \'{{"account": "%s", "key": "%s"}}\' {account} "$(cut -d\' \' -f1,2 {ONWARD}.pub)"'
     where = f"kakehashi-sign@192.0.2.207 {client}"
     return LOGIN.run(f"{request} | sudo -u {by} ssh {OPTIONS} -p 2200 -i {key} {where} 2>&1").stdout
 
@@ -170,7 +172,7 @@ def test_the_signer_signs_what_its_policy_says_and_nothing_else() -> None:
     told = SIGNER.out("journalctl -t kakehashi-sign --no-pager -o cat")
     assert "refused root@login1 from 192.0.2.200: login1 has no account root" in told
     with SIGNER.put_back("/etc/kakehashi/authority/policy.json", after="true"):
-        SIGNER.out("sed -i 's/\"sato\"/\"root\", \"sato\"/' /etc/kakehashi/authority/policy.json")
+        SIGNER.out('sed -i \'s/"sato"/"root", "sato"/\' /etc/kakehashi/authority/policy.json')
         assert asked("root").startswith("ssh-ed25519-cert-v01@openssh.com ")
 
 
@@ -184,7 +186,8 @@ def test_the_signing_user_has_no_shell_and_forwards_nothing() -> None:
         said = asked("sato", client=words) if words != "id" else asked("mallory", client=words)
         assert "uid=" not in said
     forward = LOGIN.run(
-        f"timeout 20 ssh -n {OPTIONS} -p 2200 -i /etc/kakehashi/signing/id_ed25519 -W 127.0.0.1:22 kakehashi-sign@192.0.2.207 2>&1"
+        f"timeout 20 ssh -n {OPTIONS} -p 2200 -i /etc/kakehashi/signing/id_ed25519 -W 127.0.0.1:22 "
+        "kakehashi-sign@192.0.2.207 2>&1"
     )
     assert "SSH-2.0" not in forward.stdout
     assert SIGNER.out("getent passwd kakehashi-sign").strip().endswith(":/usr/local/sbin/kakehashi-sign")

@@ -12,12 +12,16 @@ from module_utils.identity import asker
 from module_utils.identity.broker import NoCertificateError, account_of, ask, command, keep
 
 
-@pytest.mark.parametrize(("uid", "name", "said", "account"), [(3001, "sato", "", "sato"), (3001, "sato", "kato", "sato"), (0, "root", "kato", "kato")])
+@pytest.mark.parametrize(
+    ("uid", "name", "said", "account"), [(3001, "sato", "", "sato"), (3001, "sato", "kato", "sato"), (0, "root", "kato", "kato")]
+)
 def test_the_kernel_says_who_asks(uid: int, name: str, said: str, account: str) -> None:
     assert account_of(uid, name, said, ["sato", "kato"]) == account
 
 
-@pytest.mark.parametrize(("uid", "name", "said"), [(2001, "aoki", "sato"), (0, "root", ""), (0, "root", "../etc"), (3009, "suzuki", "")])
+@pytest.mark.parametrize(
+    ("uid", "name", "said"), [(2001, "aoki", "sato"), (0, "root", ""), (0, "root", "../etc"), (3009, "suzuki", "")]
+)
 def test_who_is_no_account_gets_none(uid: int, name: str, said: str) -> None:
     with pytest.raises(NoCertificateError):
         account_of(uid, name, said, ["sato", "kato"])

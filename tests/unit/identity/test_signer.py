@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_all_else_is_refused(client: str, origin: str, account: str, why: str) -
         request(key="ssh-rsa " + KEY.split()[1]),
         request(key=KEY + "\nssh-ed25519 AAAA"),
         request(key="ssh-ed25519 AAAA"),
-        request(key='cert-authority ' + KEY),
+        request(key="cert-authority " + KEY),
         request()[:50],
     ],
 )
@@ -93,7 +94,7 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 
 def test_a_shell_is_not_to_be_had(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signer.sys, "stdin", type("", (), {"buffer": open("/dev/null", "rb")})())  # noqa: SIM115, PTH123
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO()))
     for arguments in ([], ["-l"], ["-c", "id"], ["-c", "login1", "id"]):
         assert signer.main(arguments) == 1
     said = capsys.readouterr()

@@ -11,7 +11,7 @@ from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.findings import Proof
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
-from plugin_utils.render import AUTHORITIES, stand_in
+from plugin_utils.render import AUTHORITIES, render_fabric, stand_in
 
 from .test_prove import SSHD, kinds, proof_with, swap, twin
 
@@ -93,14 +93,14 @@ def test_principals_from_elsewhere_are_not_bounded() -> None:
 
 def test_nobody_but_login_servers_asks_a_signer() -> None:
     keys = "/etc/ssh/authorized_keys_sign.d/kakehashi-sign"
-    assert twin()[1].hosts[SIGNER][keys].startswith('from="192.0.2.200,2001:db8:0:2104::10",restrict,command="login1" ssh-ed25519 ')
+    assert (
+        twin()[1].hosts[SIGNER][keys].startswith('from="192.0.2.200,2001:db8:0:2104::10",restrict,command="login1" ssh-ed25519 ')
+    )
     loose = proof_with(SIGNER, keys, lambda text: text.partition(",restrict")[2].replace(",command", "restrict,command", 1))
     assert "kakehashi-sign" in {u for f in loose.findings if f.host == SIGNER and f.layer == "keys" for u in f.users}
 
 
 def test_without_signers_nodes_take_onward_keys() -> None:
-    from plugin_utils.render import render_fabric
-
     fabric, _artefacts = twin()
     flows = tuple(f for f in fabric.flows if f.service != "sign")
     before = replace(fabric, identity=None, flows=flows)
