@@ -87,7 +87,9 @@ def test_a_policy_that_cannot_be_read_is_no_policy() -> None:
 
 
 def test_principals_from_elsewhere_are_not_bounded() -> None:
-    proof = proof_with(NODE, SSHD, swap("AuthorizedPrincipalsFile none", "AuthorizedPrincipalsFile /etc/ssh/principals/%u"))
+    proof = proof_with(
+        NODE, SSHD, swap("TrustedUserCAKeys none", "TrustedUserCAKeys none\nAuthorizedPrincipalsFile /etc/ssh/principals/%u")
+    )
     assert "sato" in named(proof, NODE, "principals authorizedprincipalsfile names")
 
 
