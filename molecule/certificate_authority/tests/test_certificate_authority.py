@@ -128,13 +128,6 @@ def test_a_revoked_one_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("node")
-def test_without_the_list_nobody_gets_in() -> None:
-    certificate = signed(GOOD)
-    NODE.out(f"rm {REVOKED}")
-    assert not enters(certificate)
-
-
-@pytest.mark.usefixtures("node")
 @pytest.mark.parametrize("user", ["aoki", "root", "mdxuser"])
 def test_no_certificate_makes_an_operator(user: str) -> None:
     certificate = signed(principal=user)
