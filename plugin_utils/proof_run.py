@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -18,6 +17,7 @@ from module_utils.fabric.problems import FabricError
 from module_utils.proof.findings import Kind, Proof
 from module_utils.proof.prove import prove
 
+from .evidence import write_private
 from .inventory import load_fabric
 from .render import render_fabric
 
@@ -88,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report(proof))
     if chosen.json is not None:
         try:
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps(as_json(proof), indent=2) + "\n", encoding="utf-8")
+            write_private(chosen.json, as_json(proof))
         except OSError as error:
             print(
                 f"{chosen.json}: can't be written ({error.strerror}); run it as its owner, or name another file with --json",

@@ -139,6 +139,19 @@ def test_the_others_go_on(disturbed: dict[str, str], runs: Runs) -> None:
     assert is_after(policy(runs.twin, "infra1"), 31)
 
 
+def test_a_host_that_answers_a_forbidden_origin_undoes_its_change(runs: Runs) -> None:
+    twin = runs.twin
+    before = policy(twin, "mdx1")
+    run = runs.site(*wanted(35, "mdx1"), hold_at="Knock from where nobody may come")
+    run.held()
+    twin("exec", "mdx1", "--", "nft", "insert", "rule", "inet", "kakehashi", "input", "tcp", "dport", "22", "accept")
+    run.go()
+    printed = " ".join(run.end().split())
+    assert "(task Knock from where nobody may come)" in printed, printed
+    assert "things were put back as they were before this run" in printed
+    assert policy(twin, "mdx1") == before
+
+
 def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -> None:
     twin, room = runs.twin, "/var/lib/kakehashi-change"
     before = state(twin, "mdx1")

@@ -138,10 +138,11 @@ def test_restoring_what_was_never_saved_is_refused_and_harms_nothing(twin: Twin)
 
 
 def test_a_file_is_copied_both_ways(twin: Twin, tmp_path: Path) -> None:
-    (tmp_path / "there").write_text("carried\n")
-    twin.ok("copy", str(tmp_path / "there"), "data1:/root/taken")
-    twin.ok("copy", "data1:/root/taken", str(tmp_path / "back"))
-    assert (tmp_path / "back").read_text() == "carried\n"
+    odd = "a.b,c&d[1]*"
+    (tmp_path / odd).write_text("carried\n")
+    twin.ok("copy", str(tmp_path / odd), f"data1:/root/{odd}.taken")
+    twin.ok("copy", f"data1:/root/{odd}.taken", str(tmp_path / f"back{odd}"))
+    assert (tmp_path / f"back{odd}").read_text() == "carried\n"
 
 
 def test_up_again_changes_nothing(twin: Twin) -> None:

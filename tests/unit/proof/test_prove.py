@@ -215,6 +215,13 @@ def test_the_report_and_its_data() -> None:
     assert main([str(ROOT / "no-such")]) == 2
 
 
+def test_a_result_is_for_its_owner_only(tmp_path: Path) -> None:
+    place = tmp_path / "evidence/proof.json"
+    assert main([str(ROOT / "inventories/twin"), "--json", str(place)]) == 0
+    assert (place.parent.stat().st_mode & 0o777, place.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert [path.name for path in place.parent.iterdir()] == ["proof.json"]
+
+
 def test_a_result_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "evidence").write_text("a file, where a directory is wanted")
     place = tmp_path / "evidence/proof.json"
