@@ -16,7 +16,8 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-STAGES := lint unit sanity proof test-twin molecule
+# Beside each other: the twin's tests wait for timers much of their time.
+STAGES := lint unit sanity proof molecule -- test-twin
 
 ##@ Start here
 .PHONY: demo
@@ -24,7 +25,7 @@ demo: need-root deps ## Build the twin, converge it, try every login (root)
 	@tools/demo.sh
 
 .PHONY: test
-test: need-root deps-test ## Everything that proves this repository (root): the stages below, one after another
+test: need-root deps-test ## Everything that proves this repository (root): the stages below
 	@tools/stages.sh $(STAGES)
 
 ##@ Stages of make test
@@ -46,7 +47,7 @@ test-twin: need-root deps-test ## Tests on a twin of their own (root)
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
-	@$(STAGE) $@ molecule test --all
+	@$(STAGE) $@ tools/molecule.sh
 
 .PHONY: soak
 soak: need-root deps-test ## Sweeps too long for every run (root)

@@ -233,7 +233,7 @@ def _in_words(what: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        raise TwinError(f"the kernel refused {what}: {error}; the twin needs one with veth and the queueing disciplines") from error
+        raise TwinError(f"the kernel refused {what}: {error}; it needs veth and queueing disciplines") from error
 
 
 def _index(ipr: IPRoute, node: str, interface: str) -> int:

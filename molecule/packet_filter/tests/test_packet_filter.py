@@ -51,8 +51,16 @@ def test_the_service_can_be_stopped_without_opening_the_host(host: Host) -> None
         host.check_output("systemctl start nftables.service")
 
 
+def dropped(host: Host, chain: str) -> int:
+    """Packets that the last rule of a chain dropped: the neighbour, who has a filter too, doesn't count them."""
+    listed = host.check_output("nft list chain inet kakehashi %s", chain)
+    return int(re.findall(r"counter packets (\d+) bytes \d+ drop$", listed, re.MULTILINE)[-1])
+
+
 def test_what_is_not_declared_does_not_leave(host: Host) -> None:
+    before = dropped(host, "output")
     assert host.run("timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.2.72/22'").rc != 0
+    assert dropped(host, "output") > before
 
 
 def test_packages_can_be_fetched(host: Host) -> None:
