@@ -35,6 +35,8 @@ done
 exit "$status"
 """
 _BOOT_SECONDS = 120
+FORMER = "upper.former"
+"""What a node held, while a restore puts something else into its place."""
 
 
 class Nodes:
@@ -53,6 +55,8 @@ class Nodes:
         # What a start that was cut short left behind.
         self.groups.kill(node.name)
         home = self.paths.node(node.name)
+        if (home / FORMER).exists() and not (home / "upper").exists():
+            (home / FORMER).rename(home / "upper")  # a restore was cut short
         for name in ("work", "root"):
             (home / name).mkdir(parents=True, exist_ok=True)
         readiness = Readiness(self.paths.run / f"ready-{node.name}", node.name, home / "console.log")

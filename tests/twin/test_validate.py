@@ -45,6 +45,22 @@ LOOSENED = {
         "gives sshd options of its own",
     ),
     "sudo": ByHandChange("infra1", "echo 'sato ALL=(ALL) ALL' >/etc/sudoers.d/hand", "sudo", "/etc/sudoers.d/hand: sato"),
+    "rules that only sshd's memory holds": ByHandChange(
+        "data1",
+        """
+        cp -a /etc/ssh/sshd_config /root/kept
+        sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config
+        touch /root/before; systemctl reload ssh
+        until [ /run/sshd.pid -nt /root/before ]; do sleep 0.1; done
+        mv /root/kept /etc/ssh/sshd_config
+        """,
+        "sshd",
+        "was changed after sshd read it",
+    ),
+    "packet filter at boot": ByHandChange("infra1", "systemctl disable nftables.service", "packet filter", "is disabled"),
+    "root by another name": ByHandChange(
+        "mdx2", "echo 'toor:x:0:0::/root:/bin/bash' >>/etc/passwd", "sudo", "is root under another name"
+    ),
     "VLAN of a port": ByHandChange("sw-nii", "ovs-vsctl set port p6 tag=2102", "switch", "port p6"),
 }
 REMOVED = {
@@ -126,6 +142,9 @@ def test_site_mends_all_of_it(converged: Validated) -> None:
     change = LOOSENED["VLAN of a port"]
     # Switches are not configured by site.yml yet: their VLANs are set when the twin is built.
     converged("exec", change.host, "--", "ovs-vsctl", "set", "port", "p6", "tag=2101")
+    # Whose root's second name is, a person has to find out.
+    change = LOOSENED["root by another name"]
+    converged("exec", change.host, "--", "sed", "-i", "/^toor:/d", "/etc/passwd")
     # No role restarts sshd: with which options it was started stays a person's decision.
     change = LOOSENED["options of sshd"]
     converged("exec", change.host, "--", "sh", "-c", "rm /etc/default/ssh; systemctl restart ssh")
