@@ -70,6 +70,10 @@ site: need-root deps ## Run playbooks/site.yml on the twin
 validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
 
+.PHONY: attack
+attack: need-root deps ## Try every way past the rules on the twin, with counter-tests: docs/attacks.md
+	@$(STAGE) $@ tools/attack.sh
+
 .PHONY: twin-down
 twin-down: need-root deps ## Take the twin down and leave nothing behind
 	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
@@ -86,6 +90,7 @@ proof: deps ## Prove on paper who can log in where, from what the roles would wr
 .PHONY: docs
 docs: deps ## Write docs/reference/ from the sources: inventory, roles, modules
 	@python -m tools.generate_docs
+	@python -m tools.attacks_page
 
 .PHONY: bench
 bench: need-root deps-test ## Measure, and write the figures to benchmarks/ (root)
