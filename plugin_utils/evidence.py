@@ -118,11 +118,11 @@ def counts(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
-    """Write ``validate.json`` for its owner only (directory 0700, file 0600), whole or not at all; return its path."""
+def write_evidence(directory: Path, data: Mapping[str, Any], name: str = "validate.json") -> Path:
+    """Write a file for its owner only (directory 0700, file 0600), whole or not at all; return its path."""
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
     directory.chmod(0o700)
-    path, draft = directory / "validate.json", directory / f".validate.{os.getpid()}"
+    path, draft = directory / name, directory / f".{name}.{os.getpid()}"
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(data, file, indent=1, sort_keys=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import access
+from . import access, logs
 from .access import Persona
 from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segment
 from .paths import SSH, Path, all_paths
@@ -48,6 +48,10 @@ def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -
         view["gateway"] = {"interfaces": sorted({r[k] for r in _forward(fabric, host, every) for k in ("in", "out")})}
     if access.is_data_server(fabric, host):
         view["data_server"] = _data_server(fabric, host, every)
+    if (server := logs.log_server_of(host, every)) is not None:
+        view["log_forwarding"] = {"server": server, "port": fabric.services[logs.JOURNAL].port}
+    if logs.is_log_server(fabric, host):
+        view["log_server"] = _log_server(fabric, host, every)
     return view
 
 
@@ -241,6 +245,10 @@ def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
             for a in access.data_accounts_on(fabric, host)
         ],
     }
+
+
+def _log_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    return {"port": fabric.services[logs.JOURNAL].port, "senders": list(logs.senders(host, every))}
 
 
 def _texts(addresses: Iterable[Address]) -> list[str]:
