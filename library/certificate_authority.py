@@ -136,7 +136,7 @@ def _authority(module: AnsibleModule) -> tuple[list[str], str]:
         return [], text
     if module.check_mode:
         return [str(path)], ""
-    apply(_steps(Wish(directories=(Directory(str(directory), 0o700),))))
+    apply(_steps(Wish(directories=(Directory(str(directory.parent), 0o755), Directory(str(directory), 0o700)))))
     if not key.exists():
         openssl.make_key(key)
     text = openssl.make_authority(key, module.params["name"], module.params["years"] * 365)

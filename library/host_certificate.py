@@ -14,7 +14,7 @@ description:
   - Called with O(certificate) and O(authority) it keeps both, after it has seen that they belong to the key and each other.
 options:
   directory:
-    description: Where C(key.pem), C(certificate.pem) and C(authority.pem) lie. Made for root, if it is not there.
+    description: Where C(key.pem), C(certificate.pem) and C(authority.pem) lie. It is made, and the directory above it, where they are not there.
     type: path
     required: true
   name:
@@ -107,7 +107,8 @@ def _key(module: AnsibleModule) -> Iterator[str]:
     """Make the directory and the key where they are missing."""
     openssl.checked_name(module.params["name"])
     directory = Path(module.params["directory"])
-    yield from _write(module, Wish(directories=(Directory(str(directory), 0o755),)))
+    rooms = tuple(Directory(str(room), 0o755) for room in (directory.parent, directory))
+    yield from _write(module, Wish(directories=rooms))
     key = directory / "key.pem"
     if not key.exists():
         if not module.check_mode:
