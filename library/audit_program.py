@@ -41,6 +41,10 @@ options:
         description: How many days it keeps them.
         type: int
         required: true
+      port:
+        description: Where journals arrive.
+        type: int
+        required: true
 attributes:
   check_mode:
     description: Says what would be written.
@@ -62,6 +66,7 @@ EXAMPLES = r"""
       received: /var/log/journal/remote
       local: /var/log/journal
       days: 731
+      port: 19532
 """
 
 RETURN = r"""
@@ -88,6 +93,7 @@ OPTIONS = {
     "received": {"type": "path", "required": True},
     "local": {"type": "path", "required": True},
     "days": {"type": "int", "required": True},
+    "port": {"type": "int", "required": True},
 }
 
 
@@ -96,7 +102,7 @@ def main() -> None:
     spec = {"settings": {"type": "dict", "required": True, "options": OPTIONS}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     settings = json.dumps(module.params["settings"], indent=1, sort_keys=True) + "\n"
-    files = (File(PROGRAM, build(), 0o755), File(SETTINGS, settings.encode(), 0o640))
+    files = (File(PROGRAM, build(), 0o755), File(SETTINGS, settings.encode()))
     wish = Wish(files, (Directory("/etc/kakehashi"),))
     try:
         steps = plan(wish, observe(wish))

@@ -14,7 +14,9 @@ description:
   - Called with O(certificate) and O(authority) it keeps both, after it has seen that they belong to the key and each other.
 options:
   directory:
-    description: Where C(key.pem), C(certificate.pem) and C(authority.pem) lie. It is made, and the directory above it, where they are not there.
+    description:
+      - Where C(key.pem), C(certificate.pem) and C(authority.pem) lie.
+      - It is made, and the directory above it, where they are not there.
     type: path
     required: true
   name:

@@ -1,4 +1,4 @@
-"""The program ``kakehashi-audit`` on a log server: ``record`` is its service, ``verify`` looks at the chain."""
+"""The program ``kakehashi-audit`` on a log server: ``receive`` and ``record`` are its services, ``verify`` looks at the chain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import store
 from .chain import Head, verify
+from .receiver import receive
 from .recorder import STATE, Recorder, settings_of
 
 PROGRAM = "/usr/local/sbin/kakehashi-audit"
@@ -19,13 +20,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kakehashi-audit", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("record", help="take what the audit keeps out of the journals, until told to end")
+    commands.add_parser("receive", help="take journals over TLS from the senders, until told to end")
     verifying = commands.add_parser("verify", help="say whether a record was changed, removed, moved or cut off")
     verifying.add_argument(
         "--head", action="append", default=[], metavar="CHAIN:NUMBER:DIGEST", help="a record as it was seen; may be repeated"
     )
     words = parser.parse_args()
     try:
-        return _record() if words.command == "record" else _verify([_head(text) for text in words.head])
+        if words.command == "verify":
+            return _verify([_head(text) for text in words.head])
+        return _record() if words.command == "record" else _receive()
     except (store.StoreError, OSError, ValueError) as error:
         print(f"kakehashi-audit: {error}", file=sys.stderr)
         return 2
@@ -34,6 +38,12 @@ def main() -> int:
 def _record() -> int:
     settings = settings_of(Path(SETTINGS).read_text(encoding="utf-8"))
     Recorder(settings, store.Store(Path(store.DIRECTORY)), Path(STATE)).run()
+    return 0
+
+
+def _receive() -> int:
+    settings = settings_of(Path(SETTINGS).read_text(encoding="utf-8"))
+    receive(settings.port, settings.senders, Path(settings.received))
     return 0
 
 

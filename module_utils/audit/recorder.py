@@ -31,6 +31,7 @@ class Settings:
     received: str
     local: str
     days: int
+    port: int
 
 
 def settings_of(text: str) -> Settings:
@@ -38,7 +39,9 @@ def settings_of(text: str) -> Settings:
     data = json.loads(text)
     names = tuple(str(name) for name in data["senders"])
     words = tuple(str(word) for word in data["identifiers"])
-    return Settings(str(data["own"]), names, words, str(data["received"]), str(data["local"]), int(data["days"]))
+    return Settings(
+        str(data["own"]), names, words, str(data["received"]), str(data["local"]), int(data["days"]), int(data["port"])
+    )
 
 
 class Recorder:

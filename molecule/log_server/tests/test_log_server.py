@@ -21,7 +21,7 @@ def test_private_keys_are_roots_alone(host: Host) -> None:
 
 
 def test_the_services_run(host: Host) -> None:
-    wanted = ["systemd-journal-remote", "kakehashi-audit"] if name(host) == "log1" else ["systemd-journal-upload"]
+    wanted = ["kakehashi-journal", "kakehashi-audit"] if name(host) == "log1" else ["systemd-journal-upload"]
     for service in wanted:
         assert host.service(service).is_running
 
