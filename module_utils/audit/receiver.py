@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 WRITER = "/usr/lib/systemd/systemd-journal-remote"
 CERTIFICATES = Path("/etc/kakehashi/journal")
@@ -39,7 +40,7 @@ def peer_name(certificate: Mapping[str, Any] | None) -> str:
     return str(names[0]) if len(names) == 1 else ""
 
 
-def chunks(body: IO[bytes]) -> Iterator[bytes]:
+def chunks(body: BufferedIOBase) -> Iterator[bytes]:
     """Yield the parts of a body in HTTP's chunked coding; raise ValueError where it is none."""
     while True:
         size = int(body.readline(_LONGEST_LINE).split(b";")[0].strip(), 16)
@@ -47,7 +48,7 @@ def chunks(body: IO[bytes]) -> Iterator[bytes]:
             raise ValueError("a part is shorter than nothing")
         left = size
         while left:
-            part = body.read1(min(left, _LONGEST_LINE)) if hasattr(body, "read1") else body.read(left)
+            part = body.read1(min(left, _LONGEST_LINE))
             if not part:
                 raise ValueError("the sender went away in the middle")
             left -= len(part)
