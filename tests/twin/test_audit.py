@@ -29,7 +29,7 @@ TAMPERING = {
     "changed": ("sed -i '0,/Accepted publickey/s//Accepted password/' $f", "was changed"),
     "removed": ("sed -i 3d $f", "record 2 is missing"),
     "moved": ("sed -i -e '3{h;d}' -e '4G' $f", "records were moved or repeated"),
-    "cut off": ("sed -i '$d' $f", "the end is missing"),
+    "cut off": ("sed -i '6,$d' $f", "the end is missing"),
     "emptied": (": >$f", "nothing is left"),
 }
 
