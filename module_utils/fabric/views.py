@@ -125,6 +125,7 @@ def _packet_filter(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "enforce": host.enforce,
         "enforce_forward": host.enforce or access.is_gateway(fabric, host),
         "input": _rules(fabric, (p for p in every if p.target == host.name), "enters_by"),
+        "input_rates": _input_rates(fabric, host, every),
         "output": _rules(fabric, (p for p in every if p.origin == host.name), "leaves_by"),
         "forward": _forward(fabric, host, every),
         "confined": sorted(a.uid for a in fabric.accounts.values()),
@@ -143,6 +144,23 @@ def _rules(fabric: Fabric, found: Iterator[Path], side: str) -> list[View]:
     return [
         {"interface": interface, "addresses": _texts(peers), **_service(fabric, service)}
         for (interface, service), peers in sorted(rules.items())
+    ]
+
+
+def _input_rates(fabric: Fabric, host: Host, every: list[Path]) -> list[View]:
+    """Return whose new ssh connections are counted by source: those of machines that aren't ours, operators' left out."""
+    counted: dict[str, set[Address]] = {}
+    spared: dict[str, set[Address]] = {}
+    for path in every:
+        if path.target == host.name and path.flow.service == SSH:
+            origin = fabric.hosts.get(path.origin)
+            foreign = origin is not None and not origin.managed and OPERATORS not in path.flow.users
+            found = counted if foreign else spared
+            found.setdefault(path.enters_by.interface, set()).add(path.source)
+    return [
+        {"interface": interface, "addresses": _texts(left), "service": SSH, "port": fabric.services[SSH].port}
+        for interface, found in sorted(counted.items())
+        if (left := found - spared.get(interface, set()))
     ]
 
 

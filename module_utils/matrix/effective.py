@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ..changes.running import without_traffic
+
 RULESET = "/etc/nftables.conf"
 DEFAULTS = "/etc/default/ssh"
 """Debian's unit of sshd takes its options from here."""
@@ -77,7 +79,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
-        "ruleset": _said(["nft", "-s", "list", "ruleset"], problems),
+        "ruleset": without_traffic(_said(["nft", "-s", "list", "ruleset"], problems)),
         "ruleset_of_file": _loaded_apart(problems) if RULESET in files else "",
         "sockets": sorted(_said(["ss", "-Hltn"], problems).splitlines()),
         "daemons": listeners(Path("/proc")),

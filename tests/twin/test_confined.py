@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,3 +87,36 @@ def test_a_rule_put_by_hand_before_the_users_chain_fails_validation(converged: V
         converged("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")
     told = [f"{row['layer']}: {row['message']}" for row in evidence["drift"] if row["host"] == "login1"]
     assert any("packet filter" in text and "meta skuid 3004 accept" in text for text in told), told
+
+
+BURST = """
+import socket, sys
+came = 0
+for _unused in range(int(sys.argv[2])):
+    with socket.socket() as client:
+        client.settimeout(0.3)
+        try:
+            client.connect((sys.argv[1], 22))
+            came += 1
+        except OSError:
+            pass
+print(came)
+"""
+
+
+def test_a_burst_of_one_source_is_slowed_down_and_nobody_else_is(converged: Validated) -> None:
+    attack, many = ("exec", "inst-a1", "--", "python3", "-", "192.0.2.10", "200"), 200
+    with ThreadPoolExecutor(1) as pool:
+        attacking = pool.submit(converged, *attack, text=BURST)
+        config = str(converged.state / "ssh/config-fresh")
+        operator = converged.attempt("run", "--", "ssh", "-F", config, "-o", "ConnectTimeout=60", "login1", "true")
+        came = int(attacking.result())
+    assert operator.returncode == 0, operator.stderr
+    # 120 at once, then one a second; each that is refused takes 0.3 s.
+    assert 110 <= came < many - 10
+    without = "grep -v 'update @came_' /etc/nftables.conf | nft -f -"
+    converged("exec", "login1", "--", "sh", "-c", without)
+    try:
+        assert int(converged(*attack, text=BURST)) == many
+    finally:
+        converged("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")

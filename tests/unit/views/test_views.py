@@ -125,3 +125,10 @@ def test_accounts_processes_reach_what_is_theirs(views: dict[str, View]) -> None
     assert {(rule["service"], *rule["users"]) for rule in node["confined_output"]} == {("data", 3001), ("data", 3002)}
     assert views["storage1"]["packet_filter"]["confined_output"] == []
     assert views["storage1"]["packet_filter"]["confined"] == entrance["confined"]
+
+
+def test_only_institutions_are_slowed_down(views: dict[str, View]) -> None:
+    rates = {name: view["packet_filter"]["input_rates"] for name, view in views.items() if view["managed"]}
+    institutions = ["192.0.2.21", "192.0.2.22", "2001:db8:0:2101::21", "2001:db8:0:2101::22"]
+    rule = {"interface": "inst0", "addresses": institutions, "service": "ssh", "port": 22}
+    assert {name: found for name, found in rates.items() if found} == {"login1": [rule]}
