@@ -24,7 +24,7 @@ from .render import render_fabric
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
 _SHOWN = 200
-_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards")
+_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards", "account_calls_out")
 
 
 def with_keys(fabric: Fabric) -> Fabric:
