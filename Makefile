@@ -35,7 +35,7 @@ lint: deps-test ## Read the sources: ruff, mypy, yamllint, shellcheck, ansible-l
 
 .PHONY: unit
 unit: deps-test ## Unit and property tests, with branch coverage of module_utils
-	@$(STAGE) $@ pytest --numprocesses 2 --cov
+	@$(STAGE) $@ pytest --numprocesses 2 --cov --durations 10
 
 .PHONY: sanity
 sanity: deps-test ## ansible-test sanity over the assembled collection
@@ -43,7 +43,7 @@ sanity: deps-test ## ansible-test sanity over the assembled collection
 
 .PHONY: test-twin
 test-twin: need-root deps-test ## Tests on a twin of their own (root)
-	@$(STAGE) $@ pytest -m "twin and not slow"
+	@$(STAGE) $@ pytest -m "twin and not slow" --durations 20
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
