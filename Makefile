@@ -70,6 +70,10 @@ site: need-root deps ## Run playbooks/site.yml on the twin
 validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
 
+.PHONY: judges
+judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
+	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
+
 .PHONY: twin-down
 twin-down: need-root deps ## Take the twin down and leave nothing behind
 	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
