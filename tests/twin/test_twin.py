@@ -141,7 +141,6 @@ def test_nodes_that_a_save_cut_short_left_held_go_on(twin: Twin) -> None:
     assert twin.fresh_ssh("data1", "hostname").stdout == "data1\n"
 
 
-@pytest.mark.slow
 def test_a_restore_cut_short_leaves_what_was_there_before(twin: Twin) -> None:
     twin.ok("ssh", "data1", "echo before >state; sync")
     twin.ok("stop", "data1")
