@@ -75,7 +75,7 @@ judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks
 	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
 
 .PHONY: twin-down
-twin-down: need-root deps ## Take the twin down and leave nothing behind
+twin-down: need-root deps ## Take the twin down and leave nothing behind but cached images
 	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
 
 ##@ See and describe

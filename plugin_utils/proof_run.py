@@ -67,7 +67,7 @@ def report(proof: Proof) -> str:
     """Return what a terminal shows: one line for each finding, grouped by host, and the summary."""
     lines = [str(finding) for finding in sorted(proof.findings, key=lambda f: (f.host, f.kind))]
     if len(lines) > _SHOWN:
-        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; all of them are in the JSON file"]
+        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --json FILE writes all of them"]
     return "\n".join([*lines, proof.summary()])
 
 

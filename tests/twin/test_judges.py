@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.access.node import have_read
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
 LIMIT = ("--limit", "mdx1,data1")
-WEAKEN = (
-    "cp -p /etc/ssh/sshd_config /root/kept && sed -i 's/^Ciphers .*/&,aes128-cbc/' /etc/ssh/sshd_config && systemctl reload ssh"
-)
-MEND = "mv /root/kept /etc/ssh/sshd_config && systemctl reload ssh"
+RELOAD = have_read("ssh", "/run/sshd.pid")
+WEAKEN = f"cp -p /etc/ssh/sshd_config /root/kept && sed -i 's/^Ciphers .*/&,aes128-cbc/' /etc/ssh/sshd_config; {RELOAD}"
+MEND = f"mv /root/kept /etc/ssh/sshd_config; {RELOAD}"
 
 
 def test_judges_are_content(converged: Validated) -> None:
