@@ -16,7 +16,8 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-STAGES := lint unit sanity proof test-twin molecule
+# Beside each other: the twin's tests wait for timers much of their time.
+STAGES := lint unit sanity proof molecule -- test-twin
 
 ##@ Start here
 .PHONY: demo
@@ -24,7 +25,7 @@ demo: need-root deps ## Build the twin, converge it, try every login (root)
 	@tools/demo.sh
 
 .PHONY: test
-test: need-root deps-test ## Everything that proves this repository (root): the stages below, one after another
+test: need-root deps-test ## Everything that proves this repository (root): the stages below
 	@tools/stages.sh $(STAGES)
 
 ##@ Stages of make test
@@ -34,7 +35,7 @@ lint: deps-test ## Read the sources: ruff, mypy, yamllint, shellcheck, ansible-l
 
 .PHONY: unit
 unit: deps-test ## Unit and property tests, with branch coverage of module_utils
-	@$(STAGE) $@ pytest --numprocesses 2 --cov
+	@$(STAGE) $@ pytest --numprocesses 2 --cov --durations 10
 
 .PHONY: sanity
 sanity: deps-test ## ansible-test sanity over the assembled collection
@@ -42,11 +43,11 @@ sanity: deps-test ## ansible-test sanity over the assembled collection
 
 .PHONY: test-twin
 test-twin: need-root deps-test ## Tests on a twin of their own (root)
-	@$(STAGE) $@ pytest -m "twin and not slow"
+	@$(STAGE) $@ pytest -m "twin and not slow" --durations 20
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
-	@$(STAGE) $@ molecule test --all
+	@$(STAGE) $@ tools/molecule.sh
 
 .PHONY: soak
 soak: need-root deps-test ## Sweeps too long for every run (root)
@@ -69,8 +70,12 @@ site: need-root deps ## Run playbooks/site.yml on the twin
 validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
 
+.PHONY: judges
+judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
+	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
+
 .PHONY: twin-down
-twin-down: need-root deps ## Take the twin down and leave nothing behind
+twin-down: need-root deps ## Take the twin down and leave nothing behind but cached images
 	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
 
 ##@ See and describe

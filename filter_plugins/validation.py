@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from module_utils.fabric.problems import FabricError
 from plugin_utils import validation
 
-NAMES = ("validation_setup", "probe_credentials")
+NAMES = ("validation_setup", "persona_faults", "probe_credentials")
 
 
 def _in_words(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -147,7 +147,9 @@ def _text(loader: DataLoader, variables: Mapping[str, Any], value: str) -> Any:
     if "{{" not in value and "{%" not in value:
         return str(value)
     try:
-        return _resolved(loader, {}, Templar(loader=loader, variables=dict(variables)).template(value))
+        result = Templar(loader=loader, variables=dict(variables)).template(value)
+        # What is marked unsafe stays a template; as text it is as good as any.
+        return str(result) if result == value else _resolved(loader, {}, result)
     except AnsibleError as error:
         if "decrypt" in str(error.message):
             return _ENCRYPTED

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
-from module_utils.adoption.people import sudo_findings
+from module_utils.adoption.people import sudo_findings, users
 from module_utils.fabric.access import login_servers
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import host_views
 from module_utils.matrix.drift import (
+    PACKET_FILTER,
     SSHD,
     SUDO,
     Drift,
@@ -59,6 +60,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         yield from options_drift(name, settings["daemons"], settings["files"].get(DEFAULTS, ""), wanted)
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
         yield from sudo_drift(name, settings["files"], views[name])
+        yield from daemons_drift(name, settings)
     yield from proof_drift(fabric, effective, ports)
 
 
@@ -84,8 +86,25 @@ def groups(text: str) -> dict[str, int]:
 def sudo_drift(host: str, files: Mapping[str, str], view: Mapping[str, Any]) -> Iterator[Drift]:
     """Yield who may become root on a host and is no operator."""
     sudoers = {path: text for path, text in files.items() if path.startswith("/etc/sudoers")}
-    for finding in sudo_findings(sudoers, files.get("/etc/group", ""), view):
+    found = users(files.get("/etc/passwd", ""), {})
+    for finding in sudo_findings(sudoers, files.get("/etc/group", ""), view, found):
         yield Drift(host, SUDO, finding.subject, "may become root and is no declared operator")
+    for user in found:
+        if user.uid == 0 and user.name != "root":
+            yield Drift(host, SUDO, f"/etc/passwd: {user.name}", "is root under another name (uid 0)")
+
+
+def daemons_drift(host: str, settings: Mapping[str, Any]) -> Iterator[Drift]:
+    """Yield where what runs, or will run after a restart, isn't what the files on the disk say."""
+    if settings.get("sshd_stale"):
+        yield Drift(
+            host, SSHD, "/etc/ssh/sshd_config", "was changed after sshd read it, so other rules may be in force: reload sshd"
+        )
+    state = settings.get("filter_at_boot", "enabled")
+    if state != "enabled":
+        yield Drift(
+            host, PACKET_FILTER, "nftables.service", f"is {state or 'not there'}: after a restart there is no packet filter"
+        )
 
 
 def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -18,13 +17,14 @@ from module_utils.fabric.problems import FabricError
 from module_utils.proof.findings import Kind, Proof
 from module_utils.proof.prove import prove
 
+from .evidence import write_private
 from .inventory import load_fabric
 from .render import render_fabric
 
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
 _SHOWN = 200
-_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards")
+_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards", "account_calls_out")
 
 
 def with_keys(fabric: Fabric) -> Fabric:
@@ -67,7 +67,7 @@ def report(proof: Proof) -> str:
     """Return what a terminal shows: one line for each finding, grouped by host, and the summary."""
     lines = [str(finding) for finding in sorted(proof.findings, key=lambda f: (f.host, f.kind))]
     if len(lines) > _SHOWN:
-        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; all of them are in the JSON file"]
+        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --json FILE writes all of them"]
     return "\n".join([*lines, proof.summary()])
 
 
@@ -88,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report(proof))
     if chosen.json is not None:
         try:
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps(as_json(proof), indent=2) + "\n", encoding="utf-8")
+            write_private(chosen.json, as_json(proof))
         except OSError as error:
             print(
                 f"{chosen.json}: can't be written ({error.strerror}); run it as its owner, or name another file with --json",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from module_utils.fabric.problems import FabricError
+from twin.cgroups import Groups
 from twin.errors import TwinError
 from twin.faults import DIRECTIONS
 from twin.paths import Paths, paths_of, remove_empty_parents
@@ -100,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.locked:
             return call(paths, arguments)
         with _locked(paths):
+            Groups(paths.twin).thaw()  # nobody else holds them: the lock is ours
             status = call(paths, arguments)
         _forget_lock(paths)
         return status

@@ -12,6 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ..access_control.host import sshd_is_stale
+from ..changes.running import without_traffic
+
 RULESET = "/etc/nftables.conf"
 DEFAULTS = "/etc/default/ssh"
 """Debian's unit of sshd takes its options from here."""
@@ -63,10 +66,12 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     ``fingerprints`` (by authorized keys file),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
+    ``sshd_stale`` (its configuration is newer than what it read), ``filter_at_boot`` (what systemd says of its unit),
     ``host_keys`` and ``problems`` in words.
     """
     problems: list[str] = []
     files = read_files(FILES)
+    problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
     owned = ownership((*FILES, ONWARD_PRIVATE))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
@@ -77,10 +82,12 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
-        "ruleset": _said(["nft", "-s", "list", "ruleset"], problems),
+        "ruleset": without_traffic(_said(["nft", "-s", "list", "ruleset"], problems)),
         "ruleset_of_file": _loaded_apart(problems) if RULESET in files else "",
         "sockets": sorted(_said(["ss", "-Hltn"], problems).splitlines()),
         "daemons": listeners(Path("/proc")),
+        "sshd_stale": sshd_is_stale(),
+        "filter_at_boot": _state_at_boot("nftables.service"),
         "host_keys": [_text(Path(p)).strip() for p in _matching("/etc/ssh/ssh_host_*_key.pub")],
         "problems": problems,
     }
@@ -109,7 +116,20 @@ def _regular(patterns: Sequence[str]) -> list[str]:
 
 def _is_packaged(path: Path) -> bool:
     """Return whether a path is what `systemctl enable` makes: a link to a unit of a package."""
-    return path.is_symlink() and str(path.readlink()).startswith(_PACKAGED)
+    return path.is_symlink() and os.path.normpath(path.parent / path.readlink()).startswith(_PACKAGED)
+
+
+def _cut(files: Mapping[str, str]) -> list[str]:
+    return sorted(name for name, text in files.items() if len(text) >= _LIMIT)
+
+
+def _state_at_boot(unit: str) -> str:
+    """Return what ``systemctl is-enabled`` says, whose exit status says the same once more."""
+    try:
+        done = subprocess.run(["systemctl", "is-enabled", unit], capture_output=True, text=True, timeout=_QUICK, check=False)  # noqa: S603, S607 - fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def read_homes(passwd: str) -> dict[str, str]:

@@ -23,6 +23,16 @@ STATE = Path(os.environ.get("KAKEHASHI_STATE", "/var/lib/kakehashi")) / TWIN
 PATIENCE = 120  # seconds that a command may take on a machine that is busy with other tests
 
 
+def have_read(service: str, pid_file: str) -> str:
+    """Return a shell command that has an sshd read its configuration, and ends once it has.
+
+    systemd only sends the signal; until sshd has acted on it, logins go by the rules of before.
+    """
+    mark = f"{pid_file}.before"
+    until = f'until [ "{pid_file}" -nt "{mark}" ]; do sleep 0.1; done'
+    return f"touch {mark}; systemctl reload {service}; timeout {PATIENCE} sh -c '{until}'; rm {mark}"
+
+
 @cache
 def overlay() -> dict[str, str]:
     """Return the variables by which a twin tells how to reach it."""

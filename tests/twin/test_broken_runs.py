@@ -21,6 +21,7 @@ SAMPLE = {
     "infra1": "login_restriction : Reload sshd",
     "data1": "Log in afresh",
 }
+HELD = 120  # seconds until a killed run is undone: more than four runs at once take to get there on a busy machine
 SWEPT = ("mdx1", "mdx2", "infra1")
 
 
@@ -53,7 +54,7 @@ def killed(runs: Runs) -> dict[str, tuple[list[str], list[str]]]:
     twin = runs.twin
     in_order(runs.site(*wanted(20, ",".join(SAMPLE))))  # what arming leaves for good is there before
     before = {host: state(twin, host) for host in SAMPLE}
-    started = [runs.site(*wanted(21, host, 60), kill_at=where) for host, where in SAMPLE.items()]
+    started = [runs.site(*wanted(21, host, HELD), kill_at=where) for host, where in SAMPLE.items()]
     assert [run.killed for run in started] == [True] * len(started), started[0].end()
     cut_shared_connections(twin)  # the whole controller is gone
     for host in SAMPLE:
@@ -137,6 +138,19 @@ def test_a_host_that_loses_power_in_mid_run_is_named_and_undoes_its_change_at_th
 def test_the_others_go_on(disturbed: dict[str, str], runs: Runs) -> None:
     assert "infra1 went out of reach" not in disturbed["first"]
     assert is_after(policy(runs.twin, "infra1"), 31)
+
+
+def test_a_host_that_answers_a_forbidden_origin_undoes_its_change(runs: Runs) -> None:
+    twin = runs.twin
+    before = policy(twin, "mdx1")
+    run = runs.site(*wanted(35, "mdx1"), hold_at="Knock from where nobody may come")
+    run.held()
+    twin("exec", "mdx1", "--", "nft", "insert", "rule", "inet", "kakehashi", "input", "tcp", "dport", "22", "accept")
+    run.go()
+    printed = " ".join(run.end().split())
+    assert "(task Knock from where nobody may come)" in printed, printed
+    assert "things were put back as they were before this run" in printed
+    assert policy(twin, "mdx1") == before
 
 
 def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -> None:

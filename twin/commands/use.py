@@ -82,7 +82,7 @@ def copy(paths: Paths, arguments: Namespace) -> int:
     if (source_node is None) == (target_node is None):
         raise TwinError("copy needs one side on a node (NODE:PATH) and one on this machine")
     pack = ["tar", "-C", str(source.parent), "-cf", "-", source.name]
-    renamed = f"s,^{source.name},{target.name},"
+    renamed = f"s,^{_literal(source.name, '.[]*^$')},{_literal(target.name, '&')},"
     unpack = ["tar", "-C", str(target.parent), "--no-same-owner", "-xf", "-", f"--transform={renamed}"]
     packer = nodes.inside(source_node, pack) if source_node else pack
     unpacker = nodes.inside(target_node, unpack) if target_node else unpack
@@ -91,3 +91,8 @@ def copy(paths: Paths, arguments: Namespace) -> int:
     if packing.wait() or unpacking.returncode:
         raise TwinError(f"copy {arguments.source} to {arguments.target} failed; see the message of tar above")
     return 0
+
+
+def _literal(name: str, special: str) -> str:
+    """A file's name within an expression of sed, where `special` characters, the comma and the backslash mean themselves."""
+    return "".join(f"\\{letter}" if letter in f"{special},\\" else letter for letter in name)

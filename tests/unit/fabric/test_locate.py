@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,22 @@ def test_a_group_in_a_circle(tmp_path: Path) -> None:
     )
     with pytest.raises(FabricError, match=r"correct the inventory|has no hosts"):
         load_fabric(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["fabric_name: &a {b: *a}\n", f"fabric_name: {'[' * 5000}{']' * 5000}\n"])
+def test_what_has_no_end_is_told(inventory: Path, text: str) -> None:
+    (inventory / "group_vars" / "inner.yml").write_text(text)
+    with pytest.raises(FabricError, match=r"inner\.yml: is nested too deeply"):
+        load_fabric(inventory)
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(inventory: Path) -> None:
+    os.mkfifo(inventory / "group_vars" / "pipe.yml")
+    with pytest.raises(FabricError, match=r"pipe\.yml: is no file with text"):
+        load_fabric(inventory)
+
+
+def test_text_marked_unsafe_is_text(inventory: Path) -> None:
+    (inventory / "group_vars" / "all.yml").write_text('fabric_name: !unsafe "{{ x }}"\n')
+    with pytest.raises(FabricError, match="fabric_name"):
+        load_fabric(inventory)

@@ -16,7 +16,7 @@ from module_utils.matrix.outcomes import Outcome
 from plugin_utils.evidence import Run, evidence, judge_run, plans_of, report_lines, verdict_line, write_evidence
 from plugin_utils.findings import gathered_run
 from plugin_utils.live_proof import comparable
-from plugin_utils.validation import nobody_to_try, probe_credentials, validation_setup
+from plugin_utils.validation import nobody_to_try, persona_faults, probe_credentials, validation_setup
 from tests.unit.matrix.conftest import ROOT
 from tests.unit.matrix.test_judge import as_declared
 
@@ -118,22 +118,28 @@ def shown_from(found: dict[str, Any], origin: str) -> dict[str, list[str]]:
     return {user["name"]: user["identities"] for user in found["origins"][origin]["users"]}
 
 
-def test_origins_of_others_get_only_what_they_need(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rehearsed", [False, True])
+def test_origins_of_others_get_only_what_they_need(tmp_path: Path, rehearsed: bool) -> None:
     names = ("aoki", "ueda", "sato", "tanaka", "hpc-user", "mdxuser")
     for name in names:
         (tmp_path / name).write_text(f"private of {name}")
     onward = [{"item": name, "content": "b253YXJk"} for name in ("sato", "tanaka")]
     keys = [{"name": name, "key": str(tmp_path / name)} for name in names]
-    found = probe_credentials({"login1": {"validate_onward": {"results": onward}}}, TWIN, keys)
+    hostvars = {"login1": {"validate_onward": {"results": onward}}}
+    found = probe_credentials(hostvars, TWIN, keys, rehearsed=rehearsed)
     given = {origin: {i["name"] for i in data["identities"]} for origin, data in found["origins"].items()}
     assert not any("own-aoki" in those for those in given.values()), "who isn't marked probe keeps their key"
-    tried = {"own-ueda", "own-sato", "own-tanaka"}
+    tried = {"own-sato", "own-tanaka"} | ({"own-ueda"} if rehearsed else set())
     assert given["inst-a1"] == given["society1"] == tried
     assert given["flow-n3"] == tried | {"own-hpc-user"}
     assert given["flow-n1"] == tried | {"own-hpc-user", "onward-sato-login1", "onward-tanaka-login1"}
-    assert given["mdx1"] == tried | {"own-hpc-user", "own-mdxuser", "onward-sato-login1", "onward-tanaka-login1"}
+    ours = {"own-ueda", "own-hpc-user", "own-mdxuser", "onward-sato-login1", "onward-tanaka-login1"}
+    assert given["mdx1"] == tried | ours
+    assert "own-ueda" in given["operator"], "operators come from there"
     assert shown_from(found, "mdx1")["mdxuser"] == ["own-mdxuser"]
-    assert shown_from(found, "inst-a1")["mdxuser"] == ["own-ueda"]
+    assert shown_from(found, "mdx1")["root"] == ["own-ueda"]
+    lent = ["own-ueda"] if rehearsed else ["own-sato", "own-tanaka"]
+    assert shown_from(found, "inst-a1")["mdxuser"] == shown_from(found, "inst-a1")["ueda"] == lent
     assert "inst-a1" in found["lent"]["mdxuser"]
     assert "mdx1" not in found["lent"]["mdxuser"]
 
@@ -167,8 +173,8 @@ def test_a_limited_run_names_what_it_left_out_and_does_not_hold(fabric: Fabric) 
 def test_lent_keys_are_told(run: Run) -> None:
     run.lent = {"root": [p.origin for p in run.plans], "mdxuser": ["inst-a1"]}
     text = "\n".join(report_lines(run, "here"))
-    assert "lent key: root has none of its own that may go there; it showed an operator's at every origin" in text
-    assert f"it showed an operator's at 1 of {len(run.plans)} origins" in text
+    assert "lent key: root has none of its own that may go there; it showed another's at every origin" in text
+    assert f"it showed another's at 1 of {len(run.plans)} origins" in text
     assert written(run)["lent_keys"] == run.lent
 
 
@@ -188,11 +194,28 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
     assert users["sato"] == ["onward-sato-login1", "own-sato"]
     assert users["root"] == users["mdxuser"] == ["own-ueda"]
     assert found["lent"]["root"] == list(found["origins"])
+    assert found["lent"]["ueda"] == [name for name in found["origins"] if "own-ueda" not in shown_from(found, name)["ueda"]]
     assert found["known_hosts"] == ["mdx1 ssh-ed25519 AAAA"]
     assert {"name": "onward-sato-login1", "private": "onward"} in found["origins"]["login1"]["identities"]
     assert "kato: no onward key on any login server; run playbooks/site.yml first" in found["missing"]
-    assert "kato: no key of their own; name its file in validate_personas" in found["missing"]
+    unread = "the file that validate_personas names for them can't be read (/none: No such file or directory)"
+    assert f"kato: {unread}" in found["missing"]
     assert not any(line.startswith(("sato", "ueda")) for line in found["missing"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ([{"name": "sato", "key": "/keys/sato"}], []),
+        ([{"name": "sato"}, {"key": 3}, "x"], ["[0] lacks key", "[1] lacks name and key", "[2] lacks name and key"]),
+        ("sato", ["validate_personas is no list"]),
+    ],
+)
+def test_personas_written_wrongly_are_told(keys: Any, said: list[str]) -> None:
+    found = persona_faults(keys)
+    assert len(found) == len(said)
+    assert all(words in fault for words, fault in zip(said, found, strict=True))
+    assert all("[{name: USER, key: PATH OF A PRIVATE KEY}, ...]" in fault for fault in found)
 
 
 def test_what_depends_on_the_host_is_not_compared() -> None:
