@@ -38,8 +38,8 @@ def policy(twin: Validated, host: str) -> str:
 
 
 def pending(twin: Validated, host: str) -> bool:
-    """Return whether a change of a host is held."""
-    return twin.attempt("exec", host, "--", "test", "-e", "/var/lib/kakehashi-change/pending").returncode == 0
+    """Return whether a change of a host is held. Asked often: so from outside, in the layer that the node writes to."""
+    return (twin.state / "nodes" / host / "upper/var/lib/kakehashi-change/pending").exists()
 
 
 def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:

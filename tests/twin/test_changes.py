@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,7 +51,9 @@ class Sweep:
 
 def run(twin: Validated, scripts: dict[str, str], interpreters: dict[str, str] | None = None) -> str:
     more = json.dumps({"scripts": scripts, "interpreters": interpreters or {}, "change_seconds": SECONDS})
-    return str(twin.playbook("../tests/twin/changes/lockout", "-e", more).stdout)
+    done = twin.playbook("../tests/twin/changes/lockout", "-e", more)
+    assert done.stdout, done.stderr
+    return str(done.stdout)
 
 
 def try_in(twin: Validated, host: str) -> str:
@@ -60,6 +63,7 @@ def try_in(twin: Validated, host: str) -> str:
         done = fresh_login(twin, host, 8)
         if done.returncode != 0:
             return done.stderr or "no words"
+        time.sleep(0.5)  # what logs in all the time keeps the run from getting to its mistake
     return ""
 
 

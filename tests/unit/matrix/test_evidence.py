@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ TWIN = [str(ROOT / "inventories" / "twin")]
 MDX1 = Endpoint("mdx1", "192.0.2.101", 22)
 
 
-@pytest.fixture
-def run(fabric: Fabric) -> Run:
+@pytest.fixture(scope="module")
+def judged(fabric: Fabric) -> Run:
+    """A run over the whole twin, which takes seconds to make up."""
     plans, expectations = plans_of(fabric)
     results = {p.origin: as_declared(p, expectations) for p in plans if p.origin != "society1"}
     made = Run(
@@ -46,6 +48,12 @@ def run(fabric: Fabric) -> Run:
     )
     judge_run(made, expectations)
     return made
+
+
+@pytest.fixture
+def run(judged: Run) -> Run:
+    """One that a test may change."""
+    return replace(judged, results={name: dict(made) for name, made in judged.results.items()}, drift=[], not_tried=[])
 
 
 def written(run: Run) -> dict[str, object]:
