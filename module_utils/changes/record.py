@@ -11,6 +11,7 @@ from typing import Any, Literal
 Why = Literal["timer", "boot", "asked"]
 FORMAT = 1
 DEFAULT_SECONDS = 600
+_ROOT_AND_TWO = 3  # parts of a path two directories deep, the root counted
 SHORTEST, LONGEST = 30, 86400  # seconds: less than a fresh login takes, more than anybody waits
 DEFAULT_TREES = (
     "/etc/ssh",
@@ -147,7 +148,7 @@ class Scope:
         """Return the scope; raise ChangeError for what isn't a plain path or name."""
         for tree in trees:
             path = PurePosixPath(tree)
-            if not path.is_absolute() or ".." in path.parts or str(path) != tree or len(path.parts) < 3:  # noqa: PLR2004
+            if not path.is_absolute() or ".." in path.parts or str(path) != tree or len(path.parts) < _ROOT_AND_TWO:
                 raise ChangeError(f"{tree!r} can't be kept: name a plain absolute path at least two deep, like /etc/ssh")
         _names(units, _UNIT, "unit, like ssh.service")
         _names(interfaces, _INTERFACE, "interface")

@@ -7,8 +7,9 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -280,7 +281,7 @@ def _together(earlier: Result | None, last: Result) -> Result:
 
 
 def _steps(task: Task, steps: Sequence[Step], report: Report, *, say: bool) -> None:
-    read: Callable[[str], list[bytes]] = lambda name: content(task.room, task.snapshot, name)  # noqa: E731
+    read = partial(content, task.room, task.snapshot)
     for step in steps:
         with report.attempt(step.path):
             carry_out(task.root, step, read)
