@@ -65,7 +65,7 @@ options:
     type: bool
     default: false
   trees:
-    description: Files and directories that the change may touch. Left out, all that the roles of this project write.
+    description: Files and directories that the change may touch. Left out, all files that the roles of this project write.
     type: list
     elements: str
   units:
