@@ -150,7 +150,7 @@ def main() -> None:
         made = run_probe(
             plan_from_data(given["plan"]),
             {user["name"]: user["identities"] for user in given["users"]},
-            [Identity(name, key) for name, key in zip(given["identities"], given["private_keys"])],  # noqa: B905 - compared above
+            list(map(Identity, given["identities"], given["private_keys"])),
             given["known_hosts"],
             Limits(given["workers"], given["tcp_timeout"], given["attempt_timeout"], given["lifetime"]),
             full=given["full"],

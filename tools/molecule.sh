@@ -6,5 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 MOLECULE_EPHEMERAL_DIRECTORY=$(mktemp --directory --tmpdir kakehashi-molecule-XXXXXX)
 export MOLECULE_EPHEMERAL_DIRECTORY
-trap 'rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"' EXIT
+
+# A run that is interrupted leaves its twin to us: Molecule destroys it only at a run's own end.
+clean_up() {
+    trap '' INT TERM
+    python -m twin --name "${KAKEHASHI_MOLECULE_TWIN:-molecule}" down || true # it says itself what it could not remove
+    rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 molecule test --all

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -191,8 +192,12 @@ def test_killed_at_every_boundary(runs: Runs) -> None:
     names = boundaries(runs, 50)
     assert {BETWEEN_ROLES, BEFORE_CONFIRMATION} <= set(names)
     share = [list(range(1 + i, len(names) + 1, len(SWEPT))) for i in range(len(SWEPT))]
+    ended = Event()
     with ThreadPoolExecutor() as pool:
-        wrong = list(pool.map(sweep, [runs] * len(SWEPT), SWEPT, share))
+        try:
+            wrong = list(pool.map(sweep, [runs] * len(SWEPT), SWEPT, share, [ended] * len(SWEPT)))
+        finally:
+            ended.set()  # the pool waits for all; with Ctrl-C each ends at its next boundary
     assert [words for part in wrong for words in part] == []
 
 
@@ -204,11 +209,16 @@ def boundaries(runs: Runs, number: int) -> list[str]:
     return run.names
 
 
-def sweep(runs: Runs, host: str, numbers: list[int]) -> list[str]:
-    """Kill a run at each of these boundaries, wait for the timer, look, and run again; return in words what was wrong."""
+def sweep(runs: Runs, host: str, numbers: list[int], ended: Event) -> list[str]:
+    """Kill a run at each of these boundaries, wait for the timer, look, and run again; return in words what was wrong.
+
+    Ends early once ``ended`` is set.
+    """
     wrong = []
     value = 60
     for number in numbers:
+        if ended.is_set():
+            break
         value += 1
         before = policy(runs.twin, host)
         run = runs.site(*wanted(value, host, 30), kill_at=str(number))
