@@ -149,7 +149,9 @@ changed_running:
   elements: str
   returned: state is confirmed, not in check mode
 result:
-  description: How the undoing went, null if nothing was held.
+  description:
+    - How the undoing went, null if nothing was held. C(before) tells how the host had undone the change already;
+      what was written after that is then undone.
   type: dict
   returned: state is reverted, not in check mode
 """

@@ -57,6 +57,7 @@ from typing import Any
 
 from ansible.module_utils.access_control.reload import ReloadError, is_active, reload
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.units.manager import UnitError
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -73,6 +74,7 @@ def main() -> None:
     try:
         active = is_active(service)
         if active and not module.check_mode:
+            refuse_when_over(module)
             reload(service, pid_file, module.params["seconds"])
     except (ReloadError, UnitError, OSError) as error:
         module.fail_json(msg=f"{error}.")

@@ -117,7 +117,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """How an undoing went. ``done`` and ``problems`` are words for people; ``when`` is UTC."""
+    """How an undoing went. ``done`` and ``problems`` are words for people; ``when`` is UTC.
+
+    ``before`` is how the first undoing went, in a sentence, where this one only undid what was written after it.
+    """
 
     id: str
     when: str
@@ -126,6 +129,7 @@ class Result:
     reason: str = ""
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    before: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

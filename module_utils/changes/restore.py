@@ -15,9 +15,10 @@ from typing import Any
 
 from .entries import Step, describe, directory_steps, impossible, parent_steps, steps_back
 from .host import Host
+from .places import AGAIN, BASE, CHANGE, RESULT
 from .record import Change, ChangeError, Result, Why, check_id, told
 from .running import ruleset_back, settings_back, unit_calls, unit_calls_at_boot, units_left
-from .store import BASE, Snapshot, Store, content, read_json, read_snapshot, sync_directory, write_json
+from .store import Snapshot, Store, content, read_json, read_snapshot, sync_directory, write_json
 from .trees import ancestors, carry_out, scan
 
 RETRY = 60  # seconds
@@ -169,7 +170,7 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
             return None
         result = _together(store.attempt(), _try(store.pending, change, host, why, root))
         with contextlib.suppress(OSError):  # without room for words the host still comes back
-            write_json(store.pending / "result.json", result.to_json())
+            write_json(store.pending / RESULT, result.to_json())
         if result.problems and not give_up:
             return result
         os.sync()  # all of it lasts before the record goes: after a power cut the boot would undo once more
@@ -179,13 +180,21 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
 
 
 def undo_again(store: Store, host: Host, change_id: str, *, root: Path = Path("/")) -> Result | None:
-    """Put an undone change's snapshot back once more, for what was done after it was undone; None if it isn't kept."""
+    """Put an undone change's snapshot back once more, for what was done after it was undone; None if it isn't kept.
+
+    How it went is kept beside how the first undoing went, for whoever had the program do it.
+    """
     with store.locked(_PATIENCE):
         room = store.reverted(change_id)
-        data = read_json(room / "change.json")
+        data = read_json(room / CHANGE)
         if data is None or store.change() is not None:
             return None
-        return _try(room, Change.from_json(data), host, "asked", root)
+        first = read_json(room / RESULT)
+        again = _try(room, Change.from_json(data), host, "asked", root)
+        again = replace(again, before=told(Result.from_json(first)) if first else "")
+        with contextlib.suppress(OSError):  # without room for words the host still comes back
+            write_json(room / AGAIN, again.to_json())
+        return again
 
 
 def timer_name(change_id: str, number: int | str) -> str:

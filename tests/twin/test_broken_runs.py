@@ -15,6 +15,7 @@ from tests.twin.validated import Validated
 pytestmark = pytest.mark.twin
 BETWEEN_ROLES = "packet_filter : Look whether nft is installed"
 BEFORE_CONFIRMATION = "Confirm"
+BEFORE_THE_RULESET = "packet_filter : Load the ruleset"
 # Where the run on each host is killed in every test run; `make soak` has all boundaries.
 SAMPLE = {
     "mdx1": BETWEEN_ROLES,
@@ -151,6 +152,24 @@ def test_a_host_that_answers_a_forbidden_origin_undoes_its_change(runs: Runs) ->
     assert "(task Knock from where nobody may come)" in printed, printed
     assert "things were put back as they were before this run" in printed
     assert policy(twin, "mdx1") == before
+
+
+def test_a_run_that_takes_longer_than_its_time_writes_nothing_more(runs: Runs) -> None:
+    """Were the ruleset loaded after the timer had put the host back, nothing would undo it any more."""
+    twin = runs.twin
+    in_order(runs.site(*wanted(37, "mdx2")))
+    before = state(twin, "mdx2")
+    run = runs.site(*wanted(38, "mdx2", 30), hold_at=BEFORE_THE_RULESET)
+    run.held()
+    wait_for("mdx2 undone by its timer", lambda: not pending(twin, "mdx2"))
+    run.go()
+    printed = " ".join(run.end().split())
+    assert run.process.returncode != 0, printed
+    assert "the time of this change (change_seconds) was over before this task" in printed, printed
+    assert "(task Load the ruleset)" in printed
+    assert "The host had gone back before" in printed
+    assert sorted(set(before) ^ set(state(twin, "mdx2"))) == []
+    assert fresh_login(twin, "mdx2").returncode == 0
 
 
 def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -> None:

@@ -83,6 +83,76 @@ def test_confirming_too_late_undoes_what_came_after_and_says_when(bench: Bench) 
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
 
 
+def test_undoing_what_the_timer_undid_undoes_what_came_after_and_tells_both(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    bench.program(["--id", change, "--why", "timer"])
+    before = picture(bench.root / "etc/ssh")
+    (bench.root / "etc/ssh/sshd_config").write_text("written after the timer")
+    bench.machine.ruleset = "table inet kakehashi {\n chain late\n}\n"
+    bench.machine.calls.clear()
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.done == ["put /etc/ssh/sshd_config back", "loaded the ruleset that ran before"]
+    assert result.problems == []
+    assert "nobody confirmed it in time" in result.before
+    assert [call[-2:] for call in bench.machine.said("systemd-run")] == [["--again", change]], "in a unit of its own"
+    assert picture(bench.root / "etc/ssh") == before
+    assert bench.machine.ruleset == "table inet kakehashi {\n}\n"
+    again = arming.revert(bench.site, change)
+    assert again is not None
+    assert again.done == []
+    assert [r["why"] for r in arming.read(bench.site)["earlier"]] == ["timer"], "the next run is told of the first undoing"
+
+
+def test_undoing_again_tells_what_is_left(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    bench.program(["--id", change, "--why", "timer"])
+    bench.machine.ruleset = ""
+    bench.machine.failing = {"nft -f": "no such table"}
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.problems[0] == "the ruleset: nft -f -: no such table"
+    bench.machine.failing = {"systemd-run": "refused"}
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert len(result.problems) == 1
+    assert result.problems[0].startswith("what was done later can't be undone: systemd-run")
+    assert result.problems[0].endswith("refused")
+
+
+def test_undoing_again_leaves_what_another_change_may_have_written(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    bench.program(["--id", change, "--why", "timer"])
+    other = arming.arm(bench.site, bench.wanted(ICHIRO))["id"]
+    spoil(bench)
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], ["another change was armed since, so what was done later was left as it is"])
+    assert "nobody confirmed it in time" in result.before
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 2222\n"
+    arming.confirm(bench.site, other)
+    assert arming.revert(bench.site, other) is None
+    assert arming.revert(bench.site, "20260102T030405Z-abcd") is None
+
+
+def test_what_is_written_while_the_timer_undoes_goes_too(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    program = bench.program
+
+    def late(arguments: list[str]) -> int:
+        if "--id" in arguments:  # the timer is at it, and ends before the program gets the lock
+            program(["--id", change, "--why", "timer"])
+            (bench.root / "etc/ssh/sshd_config").write_text("written meanwhile")
+        return program(arguments)
+
+    bench.machine.on_wait = late
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.done == ["put /etc/ssh/sshd_config back"]
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
+
+
 def test_the_second_operator_is_told_who_holds_the_change(bench: Bench) -> None:
     change = arming.arm(bench.site, bench.wanted())["id"]
     with pytest.raises(ChangeError, match=r"hana on ops.example.org \(process 4711\) holds .* since 20.*\(a test\); .* in \d+ s"):
@@ -167,7 +237,7 @@ def test_what_cannot_be_put_back_stays_held_until_it_is_or_is_given_up(bench: Be
     result = arming.revert(bench.site, change, give_up=True)
     assert result is not None
     assert result.problems
-    assert arming.revert(bench.site, change) is None
+    assert arming.revert(bench.site) is None
     assert arming.read(bench.site)["pending"] is None
 
 

@@ -1,0 +1,73 @@
+"""Whether what a module is about to write would still be undone. Read before each write, so it needs little."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .places import BASE, CHANGE, RESULT, archive, pending, reverted
+
+VARIABLE = "KAKEHASHI_CHANGE"  # the id of the change that a task belongs to
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_TOO_LATE = "the time of this change (change_seconds) was over before this task"
+_CAUSES = {
+    "timer": _TOO_LATE,
+    "boot": "the host was restarted before this task",
+    "asked": "undoing this change was asked for before this task",
+}
+_END = "so the host puts everything back and nothing more was written: run again"
+_MORE_TIME = f"{_END} with a larger change_seconds"
+
+
+def refuse_when_over(module: Any) -> None:
+    """Leave through ``module.fail_json`` where the change that this task belongs to is no longer held; call it before writing."""
+    reason = over(os.environ.get(VARIABLE, ""), BASE)
+    if reason:
+        module.fail_json(msg=reason)
+
+
+def over(change_id: str, base: Path) -> str:
+    """Return why nothing may be written for ``change_id`` any more, in a sentence; empty while it is held, or without an id.
+
+    One whose time has passed is over even if the host has not begun to undo it.
+    """
+    if not change_id:
+        return ""
+    try:
+        change = _read(pending(base) / CHANGE)
+        if change.get("id") == change_id:
+            return "" if _has_time(change) else f"{_TOO_LATE}, {_MORE_TIME}"
+        return _ended(change_id, base)
+    except (OSError, ValueError) as error:
+        words = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        return f"whether this change is still held can't be read, so nothing more was written: {words}"
+
+
+def _ended(change_id: str, base: Path) -> str:
+    kept = _read(reverted(base) / change_id / RESULT) or _read(archive(base) / f"{change_id}.json")
+    why = str(kept.get("why", ""))
+    if why not in _CAUSES:
+        return "this host no longer holds the change that this task belongs to, so nothing more was written: run again"
+    return f"{_CAUSES[why]}, {_MORE_TIME if why == 'timer' else _END}"
+
+
+def _has_time(change: Mapping[str, Any]) -> bool:
+    boot = BOOT_ID.read_text(encoding="ascii").strip()
+    return change.get("boot") == boot and time.monotonic() < float(change.get("ends", 0))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the record at ``path``, nothing where there is none; raise ValueError where it is damaged."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} is damaged: it holds no record")
+    return data
