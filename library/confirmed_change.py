@@ -151,7 +151,7 @@ changed_running:
 result:
   description:
     - How the undoing went, null if nothing was held. C(before) tells how the host had undone the change already;
-      what was written after that is then undone.
+      what was written after its timer had come is then undone.
   type: dict
   returned: state is reverted, not in check mode
 """

@@ -16,7 +16,7 @@ from .entries import changed_paths
 from .host import Host, HostError
 from .places import AGAIN, CHANGE
 from .record import Change, ChangeError, Holder, Result, Scope, held, make_id, remaining, told
-from .restore import PROGRAM, stop_timers, timer_command, timer_name, undo_again
+from .restore import PROGRAM, stop_timers, timer_command, timer_name
 from .running import differences
 from .store import RESERVE, Snapshot, Store, make_reserve, read_snapshot, sync_directory, write_json, write_snapshot
 from .trees import Keeper, ancestors, outermost, scan
@@ -107,6 +107,9 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
     store.make()
     with store.locked(_PATIENCE):
         change = store.change()
+        attempt = store.attempt()
+        if change is not None and change.id == change_id and attempt is not None:
+            raise ChangeError(told(attempt))  # a mixture of before and after is nothing to keep
         if change is not None and change.id == change_id:
             found = compare(site, change)
             room = store.confirm(change_id, found)
@@ -124,8 +127,9 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
 def revert(site: Site, change_id: str = "", *, give_up: bool = False) -> Result | None:
     """Have the host undo the change now, in a unit of its own that outlives this connection.
 
-    Where the host had undone the change ``change_id`` before, what was written after that is undone, and the result says so
-    (``before``). Return None if none is held and none of that id was undone; raise ChangeError if it can't be undone.
+    Where the timer had undone the change ``change_id`` before, what was written after that is undone; where people or a restart
+    had, what they did since is left alone. The result says so (``before``). Return None if none is held and none of that id
+    was undone; raise ChangeError if it can't be undone.
     """
     change = site.store.change()
     if change is None or (change_id and change.id != change_id):
@@ -270,6 +274,8 @@ def _revert_again(site: Site, change_id: str) -> Result | None:
     result = first or site.store.archived(change_id)
     if result is None:
         return None
+    if result.why != "timer":
+        return replace(result, done=[], problems=[], before=told(result))
     problem = _LEFT
     if first is not None and site.store.change() is None:
         (site.store.reverted(change_id) / AGAIN).unlink(missing_ok=True)
@@ -277,7 +283,7 @@ def _revert_again(site: Site, change_id: str) -> Result | None:
         again = site.store.again(change_id)
         if again is not None:
             return again
-        problem = f"what was done later can't be undone: {words or 'its snapshot is gone'}"
+        problem = f"whether what was done later is undone can't be told: {words or 'its snapshot or the room for a note is gone'}"
     return replace(result, done=[], problems=[problem], before=told(result))
 
 
@@ -304,10 +310,8 @@ def _refuse_confirmation(site: Site, change_id: str, change: Change | None) -> N
         raise ChangeError(f"this host holds no change {change_id}, so there is nothing to confirm{other}")
     if archived is not None or change is not None:
         raise ChangeError(f"{told(result)}; {_LEFT}")
-    again = undo_again(site.store, site.host, change_id, root=site.root)
-    problems = again.problems if again else ["its snapshot is gone"]
-    end = f"what was done later is not all undone: {'; '.join(problems)}" if problems else "nothing of it remains"
-    raise ChangeError(f"{told(result)}; {end}")
+    advice = ": run again with a larger change_seconds" if result.why == "timer" else ""
+    raise ChangeError(f"{told(result)}{advice}")
 
 
 def _telling(result: Result) -> dict[str, Any]:

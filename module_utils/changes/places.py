@@ -20,6 +20,11 @@ def reverted(base: Path) -> Path:
     return base / "reverted"
 
 
+def writers(base: Path) -> Path:
+    """Return the directory that modules of a change hold while they write; undoing waits until none does."""
+    return base / "writers"
+
+
 def archive(base: Path) -> Path:
     """Return the directory of results that were told of."""
     return base / "archive"

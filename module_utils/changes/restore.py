@@ -25,6 +25,7 @@ RETRY = 60  # seconds
 PROGRAM = "/usr/local/sbin/kakehashi-revert"
 _ONLY_READ_AGAIN = ("reload", "try-restart", "reset-failed")
 _PATIENCE = 120.0  # seconds: arming and confirming take a few
+_WRITERS = 30.0  # seconds for what a module has begun to write; one that hangs must not keep the host from coming back
 
 
 @dataclass
@@ -164,11 +165,13 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
 
     It stays held unless all of it is back, or ``give_up`` says to let the rest be.
     """
-    with store.locked(_PATIENCE):
+    with store.locked(_PATIENCE), store.alone(_WRITERS) as alone:
         change = store.change()
         if change is None or (only and change.id != only):
             return None
         result = _together(store.attempt(), _try(store.pending, change, host, why, root))
+        if not alone:
+            result = replace(result, problems=[*result.problems, "a module still writes, so this is done once more"])
         with contextlib.suppress(OSError):  # without room for words the host still comes back
             write_json(store.pending / RESULT, result.to_json())
         if result.problems and not give_up:
@@ -184,7 +187,7 @@ def undo_again(store: Store, host: Host, change_id: str, *, root: Path = Path("/
 
     How it went is kept beside how the first undoing went, for whoever had the program do it.
     """
-    with store.locked(_PATIENCE):
+    with store.locked(_PATIENCE), store.alone(_WRITERS):
         room = store.reverted(change_id)
         data = read_json(room / CHANGE)
         if data is None or store.change() is not None:

@@ -49,7 +49,7 @@ class Store:
 
     def make(self) -> None:
         """Make the directories, for root alone: host keys are among what is kept."""
-        for path in (self.base, places.reverted(self.base), self.archive):
+        for path in (self.base, places.reverted(self.base), places.writers(self.base), self.archive):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
 
@@ -64,6 +64,22 @@ class Store:
                     raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
                 time.sleep(_POLL)
             yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def alone(self, patience: float) -> Iterator[bool]:
+        """Keep modules of a change from beginning to write; say whether those that had begun end within ``patience`` seconds."""
+        try:
+            handle = os.open(places.writers(self.base), os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # armed before modules looked
+            yield True
+            return
+        try:
+            end = time.monotonic() + patience
+            while not (free := _try_lock(handle)) and time.monotonic() < end:
+                time.sleep(_POLL)
+            yield free
         finally:
             os.close(handle)
 

@@ -162,12 +162,15 @@ def test_a_run_that_takes_longer_than_its_time_writes_nothing_more(runs: Runs) -
     run = runs.site(*wanted(38, "mdx2", 30), hold_at=BEFORE_THE_RULESET)
     run.held()
     wait_for("mdx2 undone by its timer", lambda: not pending(twin, "mdx2"))
+    # What a module that doesn't look would write now.
+    twin("exec", "mdx2", "--", "sh", "-c", "echo '# late' >>/etc/ssh/sshd_config; nft add table inet late")
     run.go()
     printed = " ".join(run.end().split())
     assert run.process.returncode != 0, printed
     assert "the time of this change (change_seconds) was over before this task" in printed, printed
     assert "(task Load the ruleset)" in printed
     assert "The host had gone back before" in printed
+    assert "what was written after that was put back, too: put /etc/ssh/sshd_config back" in printed, printed
     assert sorted(set(before) ^ set(state(twin, "mdx2"))) == []
     assert fresh_login(twin, "mdx2").returncode == 0
 

@@ -11,7 +11,7 @@ from module_utils.access_control.granted import Grant
 from module_utils.people.plan import Host
 from tests.support.modules import call
 
-WORDS = "this host no longer holds the change that this task belongs to, so nothing more was written: run again"
+WORDS = "this host no longer holds the change that this task belongs to, so this task wrote nothing: run again"
 INTERFACE = {"name": "lo", "mtu": 1500, "addresses": ["192.0.2.1/24"]}
 UNIT = "kakehashi-test.service"
 
