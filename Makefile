@@ -16,8 +16,8 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-# Beside each other: the twin's tests wait for timers much of their time.
-STAGES := lint unit sanity proof molecule -- test-twin
+# Beside each other, about as long: the twin's tests wait for timers much of their time.
+STAGES := lint unit proof molecule -- sanity test-twin
 
 ##@ Start here
 .PHONY: demo

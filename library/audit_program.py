@@ -82,6 +82,7 @@ import json
 from ansible.module_utils.audit.command import PROGRAM, SETTINGS
 from ansible.module_utils.audit.program import build
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
 
@@ -106,7 +107,8 @@ def main() -> None:
     wish = Wish(files, (Directory("/etc/kakehashi"),))
     try:
         steps = plan(wish, observe(wish))
-        if not module.check_mode:
+        if steps and not module.check_mode:
+            refuse_when_over(module)
             apply(steps)
     except PlanError as error:
         module.fail_json(msg=str(error))

@@ -87,6 +87,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.certificates import openssl
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, plan
 
@@ -136,6 +137,7 @@ def _authority(module: AnsibleModule) -> tuple[list[str], str]:
         return [], text
     if module.check_mode:
         return [str(path)], ""
+    refuse_when_over(module)
     apply(_steps(Wish(directories=(Directory(str(directory.parent), 0o755), Directory(str(directory), 0o700)))))
     if not key.exists():
         openssl.make_key(key)

@@ -76,6 +76,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.certificates import openssl
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, plan
 
@@ -114,6 +115,7 @@ def _key(module: AnsibleModule) -> Iterator[str]:
     key = directory / "key.pem"
     if not key.exists():
         if not module.check_mode:
+            refuse_when_over(module)
             openssl.make_key(key)
         yield str(key)
 
@@ -134,7 +136,8 @@ def _keep(module: AnsibleModule) -> Iterator[str]:
 
 def _write(module: AnsibleModule, wish: Wish) -> Iterator[str]:
     steps = plan(wish, observe(wish))
-    if not module.check_mode:
+    if steps and not module.check_mode:
+        refuse_when_over(module)
         apply(steps)
     yield from (step.path for step in steps)
 

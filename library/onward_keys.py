@@ -69,6 +69,7 @@ from typing import Any
 from ansible.module_utils.access_control.onward import plan, public_keys
 from ansible.module_utils.access_control.onward_host import OnwardError, apply, observe
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 SPEC: dict[str, dict[str, Any]] = {
     "accounts": {"type": "list", "elements": "str", "default": []},
@@ -88,6 +89,7 @@ def main() -> None:
     accounts = list(found) if module.params["read_only"] else module.params["accounts"]
     steps = plan(accounts, found) if not module.params["read_only"] else []
     if steps and not module.check_mode:
+        refuse_when_over(module)
         try:
             apply(directory, steps, os.uname().nodename)
         except (OnwardError, OSError) as error:

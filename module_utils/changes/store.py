@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import places
 from .entries import Entry
 from .record import Change, ChangeError, Result
 from .running import Running
 from .trees import TreeError
 
-BASE = Path("/var/lib/kakehashi-change")
 RESERVE = 2 << 20  # bytes: room for directories, results and the file system's own needs
 _POLL = 0.1  # seconds
 _KEPT_RESULTS = 50
@@ -38,18 +38,18 @@ class Snapshot:
 class Store:
     """The directory of changes. ``pending``: the one that is held; ``reverted/ID``: undone and not yet told of."""
 
-    def __init__(self, base: Path = BASE) -> None:
+    def __init__(self, base: Path = places.BASE) -> None:
         self.base = base
-        self.pending = base / "pending"
-        self.archive = base / "archive"
+        self.pending = places.pending(base)
+        self.archive = places.archive(base)
 
     def reverted(self, change_id: str) -> Path:
         """Return where an undone change is kept."""
-        return self.base / "reverted" / change_id
+        return places.reverted(self.base) / change_id
 
     def make(self) -> None:
         """Make the directories, for root alone: host keys are among what is kept."""
-        for path in (self.base, self.base / "reverted", self.archive):
+        for path in (self.base, places.reverted(self.base), places.writers(self.base), self.archive):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
 
@@ -67,19 +67,39 @@ class Store:
         finally:
             os.close(handle)
 
+    @contextlib.contextmanager
+    def alone(self, patience: float) -> Iterator[bool]:
+        """Keep modules of a change from beginning to write; say whether those that had begun end within ``patience`` seconds."""
+        try:
+            handle = os.open(places.writers(self.base), os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # armed before modules looked
+            yield True
+            return
+        try:
+            end = time.monotonic() + patience
+            while not (free := _try_lock(handle)) and time.monotonic() < end:
+                time.sleep(_POLL)
+            yield free
+        finally:
+            os.close(handle)
+
     def change(self) -> Change | None:
         """Return the change that is held, if one is."""
-        data = read_json(self.pending / "change.json")
+        data = read_json(self.pending / places.CHANGE)
         return None if data is None else Change.from_json(data)
 
     def attempt(self) -> Result | None:
         """Return how the last try to undo the held change went, if there was one."""
-        return _result(self.pending / "result.json")
+        return _result(self.pending / places.RESULT)
 
     def results(self) -> list[Result]:
         """Return the changes that were undone and not yet told of, the oldest first."""
-        found = (_result(path) for path in sorted((self.base / "reverted").glob("*/result.json")))
+        found = (_result(path) for path in sorted(places.reverted(self.base).glob(f"*/{places.RESULT}")))
         return [result for result in found if result is not None]
+
+    def again(self, change_id: str) -> Result | None:
+        """Return how undoing an undone change once more went, the last time."""
+        return _result(self.reverted(change_id) / places.AGAIN)
 
     def archived(self, change_id: str) -> Result | None:
         """Return the result of an undone change that was told of already."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.twin.by_hand import INVENTORY
+from tests.twin.machine import log_in
 from tests.twin.validated import MORE, Validated
 
 HERE = Path(__file__).parent / "changes"
@@ -45,7 +46,7 @@ def pending(twin: Validated, host: str) -> bool:
 def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
     """Log in to a host as the operator does, over connections of its own, and become root."""
     options = ("-F", str(twin.state / "ssh/config-fresh"), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}")
-    return twin.attempt("run", "--", "ssh", *options, host, "sudo", "-n", "true")
+    return log_in([sys.executable, "-m", "twin", "--name", twin.name, "run", "--", "ssh", *options, host, "sudo", "-n", "true"])
 
 
 @dataclass

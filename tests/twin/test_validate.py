@@ -94,6 +94,14 @@ def test_it_holds_after_site(converged: Validated) -> None:
     assert "lent key: root has none of its own" in printed
 
 
+@pytest.mark.parametrize("host", ["login1", "mdx1"])
+def test_no_private_key_is_in_a_journal_after_it(converged: Validated, host: str) -> None:
+    converged.evidence("validate", "--limit", host)
+    journal = converged("exec", host, "--", "journalctl", "--quiet", "--no-pager", "--output=cat")
+    assert "Invoked with" in journal, "modules' calls are logged"
+    assert [line[:200] for line in journal.splitlines() if "PRIVATE KEY" in line] == []
+
+
 def test_a_limited_run_is_judged_and_does_not_hold(converged: Validated) -> None:
     evidence, printed = converged.evidence("validate", "--limit", "sw-nii")
     assert not evidence["holds"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.node import Node, have_read
+from tests.access.node import QUICK, Node, have_read
 
 pytestmark = pytest.mark.twin
 
@@ -29,7 +29,7 @@ WITHOUT_SSHD = (
     f"{RELOAD}"
 )
 OPTIONS = (
-    "-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no "
+    f"-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no -o KexAlgorithms={QUICK} "
     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
 
