@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Debian's own interpreter; another one: make PYTHON=/path/to/python3.11 deps
 PYTHON ?= /usr/bin/python3
 VENV := .venv
-# Which twin, of which inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo
+# Which twin, of which inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo; `make` says so, too.
 export TWIN ?= default
 export INVENTORY ?= inventories/twin
 # ansible refuses to run where the locale named is not installed; this one always is.
@@ -70,6 +70,15 @@ site: need-root deps ## Run playbooks/site.yml on the twin
 validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
 
+.PHONY: check
+check: need-root deps ## Show what playbooks/site.yml would change on the twin, and change nothing
+	@$(STAGE) $@ tools/playbook.sh playbooks/site.yml --check --diff
+
+NODE ?= mdx1
+.PHONY: ssh
+ssh: need-root deps ## Log in to a node of the twin as an operator: make ssh NODE=mdx1
+	@python -m twin --name "$(TWIN)" ssh "$(NODE)"
+
 .PHONY: judges
 judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
@@ -81,6 +90,7 @@ twin-down: need-root deps ## Take the twin down and leave nothing behind but cac
 ##@ See and describe
 .PHONY: show
 show: deps ## Print the fabric: hosts, segments, flows, who may log in where; draw it (build/show/)
+	@python -m plugin_utils.check_run "$(INVENTORY)"
 	@ansible-playbook -i "$(INVENTORY)" playbooks/show.yml
 
 .PHONY: proof
@@ -124,3 +134,4 @@ need-root:
 .PHONY: help
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nEach on another twin, of another inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo\n'
