@@ -24,6 +24,7 @@ from .trees import Keeper, ancestors, outermost, scan
 _PATIENCE = 60.0  # seconds to wait for the lock
 _LARGEST_RESERVE = 64 << 20
 _RESERVE_NAME = ".kakehashi-change-reserve"
+_MORE = "run again with a larger change_seconds"
 _LEFT = "another change was armed since, so what was done later was left as it is"
 
 
@@ -110,6 +111,8 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
         attempt = store.attempt()
         if change is not None and change.id == change_id and attempt is not None:
             raise ChangeError(told(attempt))  # a mixture of before and after is nothing to keep
+        if change is not None and change.id == change_id and not site.left(change):
+            raise ChangeError("the time of this change was over before it was confirmed, so the host undoes it: " + _MORE)
         if change is not None and change.id == change_id:
             found = compare(site, change)
             room = store.confirm(change_id, found)
@@ -258,7 +261,7 @@ def _disarm(site: Site, change_id: str) -> None:
 def _undo_arming(site: Site, change: Change, room: Path) -> None:
     for reserve in change.reserves:
         Path(reserve).unlink(missing_ok=True)
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(room, ignore_errors=True)  # the next arming sweeps what stays
     with contextlib.suppress(HostError):  # a timer that runs on finds no change of its id
         stop_timers(site.host, change.id)
 
@@ -310,8 +313,7 @@ def _refuse_confirmation(site: Site, change_id: str, change: Change | None) -> N
         raise ChangeError(f"this host holds no change {change_id}, so there is nothing to confirm{other}")
     if archived is not None or change is not None:
         raise ChangeError(f"{told(result)}; {_LEFT}")
-    advice = ": run again with a larger change_seconds" if result.why == "timer" else ""
-    raise ChangeError(f"{told(result)}{advice}")
+    raise ChangeError(f"{told(result)}: {_MORE}" if result.why == "timer" else told(result))
 
 
 def _telling(result: Result) -> dict[str, Any]:

@@ -16,7 +16,7 @@ UNIT = "kakehashi-revert.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 _WANTED = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
 # In the order in which they build on each other; nothing else of the project is needed on the host.
-MODULES = ("__init__", "entries", "links", "running", "record", "trees", "places", "store", "host", "restore")
+MODULES = ("__init__", "entries", "links", "running", "record", "trees", "places", "locks", "store", "host", "restore")
 _MAIN = """import os
 import sys
 

@@ -22,6 +22,7 @@ from .store import Snapshot, Store, content, read_json, read_snapshot, sync_dire
 from .trees import ancestors, carry_out, scan
 
 RETRY = 60  # seconds
+_AT_MOST = 600  # seconds for one try: waiting for locks, units that start, networkd
 PROGRAM = "/usr/local/sbin/kakehashi-revert"
 _ONLY_READ_AGAIN = ("reload", "try-restart", "reset-failed")
 _PATIENCE = 120.0  # seconds: arming and confirming take a few
@@ -220,6 +221,7 @@ def timer_command(change_id: str, number: int | str, seconds: int) -> list[str]:
         "--timer-property=AccuracySec=1s",
         "--timer-property=RemainAfterElapse=yes",
         "--property=Type=oneshot",
+        f"--property=TimeoutStartSec={_AT_MOST}",  # a oneshot has no limit else, and one that hangs is never tried again
         PROGRAM,
         "--id",
         change_id,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_confirming_too_late_is_refused_and_says_what_to_do(bench: Bench) -> Non
     bench.program(["--id", change, "--why", "timer"])
     with pytest.raises(ChangeError, match=r"nobody confirmed it in time; 0 .*: run again with a larger change_seconds$"):
         arming.confirm(bench.site, change)
+
+
+def test_confirming_after_the_time_is_refused_even_where_the_timer_is_late(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    late = time.monotonic() + 601
+    monkeypatch.setattr("module_utils.changes.arming.time.monotonic", lambda: late)
+    with pytest.raises(ChangeError, match=r"was over before it was confirmed, so the host undoes it: run again with a larger"):
+        arming.confirm(bench.site, change)
+    assert bench.site.store.change() is not None, "the way back is kept"
 
 
 @pytest.mark.parametrize("why", ["asked", "boot"])
