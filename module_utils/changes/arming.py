@@ -14,9 +14,9 @@ from typing import Any
 
 from .entries import changed_paths
 from .host import Host, HostError
-from .places import AGAIN, CHANGE
+from .places import AGAIN, CHANGE, PROGRAM
 from .record import Change, ChangeError, Holder, Result, Scope, held, make_id, remaining, told
-from .restore import PROGRAM, stop_timers, timer_command, timer_name
+from .restore import stop_timers, timer_command, timer_name
 from .running import differences
 from .store import RESERVE, Snapshot, Store, make_reserve, read_snapshot, sync_directory, write_json, write_snapshot
 from .trees import Keeper, ancestors, outermost, scan
@@ -142,7 +142,7 @@ def revert(site: Site, change_id: str = "", *, give_up: bool = False) -> Result 
         attempt = site.store.attempt()
         raise ChangeError(told(attempt) if attempt else f"the change can't be undone: {words or 'it is held as before'}")
     result = _undone(site, change.id)
-    if result is None or result.why == "asked":
+    if result is None or result.ended_by == "asked":
         return result
     return _revert_again(site, change.id)  # its timer was at it already, perhaps while the run still wrote
 
@@ -277,7 +277,7 @@ def _revert_again(site: Site, change_id: str) -> Result | None:
     result = first or site.store.archived(change_id)
     if result is None:
         return None
-    if result.why != "timer":
+    if result.ended_by != "timer":
         return replace(result, done=[], problems=[], before=told(result))
     problem = _LEFT
     if first is not None and site.store.change() is None:

@@ -9,8 +9,8 @@ import zipfile
 from ..files.disk import apply, observe
 from ..files.plan import File, PlanError, Wish, plan
 from .host import Host
+from .places import PROGRAM
 from .record import ChangeError
-from .restore import PROGRAM
 
 UNIT = "kakehashi-revert.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"

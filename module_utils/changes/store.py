@@ -14,13 +14,14 @@ from typing import Any
 
 from . import places
 from .entries import Entry
-from .locks import take
+from .locks import end_holders, take
 from .record import Change, ChangeError, Result
 from .running import Running
 from .trees import TreeError
 
 RESERVE = 2 << 20  # bytes: room for directories, results and the file system's own needs
 _KEPT_RESULTS = 50
+_GONE = 10.0  # seconds in which a process that was killed is gone
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,18 @@ class Store:
             path.chmod(0o700)
 
     @contextlib.contextmanager
-    def locked(self, patience: float) -> Iterator[None]:
-        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds."""
+    def locked(self, patience: float, *, overdue: bool = False) -> Iterator[None]:
+        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds.
+
+        Where undoing is ``overdue``, one that arms or confirms and hangs is killed: what it left half done is taken over.
+        """
         handle = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)  # a directory can be locked on a full disk too
         try:
-            if not take(handle, patience):
+            got = take(handle, patience)
+            if not got and overdue:
+                end_holders(handle, spare=places.PROGRAM)
+                got = take(handle, _GONE)
+            if not got:
                 raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
             yield
         finally:

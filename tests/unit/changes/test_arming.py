@@ -103,6 +103,21 @@ def test_what_came_after_people_or_a_restart_undid_it_is_left_alone(bench: Bench
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
 
 
+def test_what_people_finished_is_theirs_even_where_the_timer_began_it(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    bench.machine.failing = {"nft -f": "no such table"}
+    assert bench.program(["--id", change, "--why", "timer"]) == 1
+    bench.machine.failing = {}
+    assert bench.program(["--id", change]) == 0
+    (bench.root / "etc/ssh/sshd_config").write_text("repaired by hand")
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], [])
+    assert "nobody confirmed it in time" in result.before, "it stays the reason"
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
+
+
 def test_undoing_what_the_timer_undid_undoes_what_came_after_and_tells_both(bench: Bench) -> None:
     change = arming.arm(bench.site, bench.wanted())["id"]
     spoil(bench)
