@@ -187,7 +187,7 @@ def test_one_that_hangs_while_it_confirms_keeps_no_host_from_coming_back(
     monkeypatch.setattr(restore, "_PATIENCE", 0.2)
     monkeypatch.setattr(store, "_GONE", 5.0 if status == 0 else 0.2)
     argv = [sys.executable, "-c", _HOLD, str(bench.base), *extra]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hanging:  # noqa: S603 - our own words
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hanging:
         try:
             assert hanging.stdout is not None
             assert hanging.stdout.readline() == "held\n"

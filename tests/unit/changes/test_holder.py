@@ -115,7 +115,7 @@ def test_without_proc_nothing_is_known(tmp_path: Path) -> None:
 
 def test_workers_of_a_run_are_the_run() -> None:
     script = "import os, sys, time\npid = os.fork()\nprint(os.getpid(), flush=True) if pid == 0 else None\nsys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:  # noqa: S603
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         worker = int(run.stdout.readline())
         assert run_of(worker) == run.pid
