@@ -44,7 +44,7 @@ def test_what_cannot_be_judged_is_refused_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_value_that_only_a_run_knows_is_refused(tmp_path: Path) -> None:
-    found = too_open([inventory(tmp_path, "template", "packet_filter_log_rate: \"{{ rate }}\"\n")])
+    found = too_open([inventory(tmp_path, "template", 'packet_filter_log_rate: "{{ rate }}"\n')])
     assert [line for line in found if "packet_filter_log_rate" in line and "mdx1.yml:1" in line], found
 
 
