@@ -54,7 +54,7 @@ options:
         description: The process that runs Ansible there.
         type: int
       started:
-        description: When that process began.
+        description: What tells that process from others of its number, when it began for instance.
         type: str
   take_over:
     description: Undo a change that somebody else holds, then arm.

@@ -65,7 +65,7 @@ options:
     type: int
     default: 4
   tcp_timeout:
-    description: Seconds to wait for a connect.
+    description: Seconds to wait for a connect; where nothing answers, it is made once more with twice that.
     type: float
     default: 2.0
   attempt_timeout:

@@ -14,9 +14,9 @@ from typing import Any
 
 from .entries import changed_paths
 from .host import Host, HostError
-from .places import AGAIN, CHANGE
+from .places import AGAIN, CHANGE, PROGRAM
 from .record import Change, ChangeError, Holder, Result, Scope, held, make_id, remaining, told
-from .restore import PROGRAM, stop_timers, timer_command, timer_name
+from .restore import stop_timers, timer_command, timer_name
 from .running import differences
 from .store import RESERVE, Snapshot, Store, make_reserve, read_snapshot, sync_directory, write_json, write_snapshot
 from .trees import Keeper, ancestors, outermost, scan
@@ -24,6 +24,7 @@ from .trees import Keeper, ancestors, outermost, scan
 _PATIENCE = 60.0  # seconds to wait for the lock
 _LARGEST_RESERVE = 64 << 20
 _RESERVE_NAME = ".kakehashi-change-reserve"
+_MORE = "run again with a larger change_seconds"
 _LEFT = "another change was armed since, so what was done later was left as it is"
 
 
@@ -110,6 +111,8 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
         attempt = store.attempt()
         if change is not None and change.id == change_id and attempt is not None:
             raise ChangeError(told(attempt))  # a mixture of before and after is nothing to keep
+        if change is not None and change.id == change_id and not site.left(change):
+            raise ChangeError("the time of this change was over before it was confirmed, so the host undoes it: " + _MORE)
         if change is not None and change.id == change_id:
             found = compare(site, change)
             room = store.confirm(change_id, found)
@@ -139,7 +142,7 @@ def revert(site: Site, change_id: str = "", *, give_up: bool = False) -> Result 
         attempt = site.store.attempt()
         raise ChangeError(told(attempt) if attempt else f"the change can't be undone: {words or 'it is held as before'}")
     result = _undone(site, change.id)
-    if result is None or result.why == "asked":
+    if result is None or result.ended_by == "asked":
         return result
     return _revert_again(site, change.id)  # its timer was at it already, perhaps while the run still wrote
 
@@ -258,7 +261,7 @@ def _disarm(site: Site, change_id: str) -> None:
 def _undo_arming(site: Site, change: Change, room: Path) -> None:
     for reserve in change.reserves:
         Path(reserve).unlink(missing_ok=True)
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(room, ignore_errors=True)  # the next arming sweeps what stays
     with contextlib.suppress(HostError):  # a timer that runs on finds no change of its id
         stop_timers(site.host, change.id)
 
@@ -274,7 +277,7 @@ def _revert_again(site: Site, change_id: str) -> Result | None:
     result = first or site.store.archived(change_id)
     if result is None:
         return None
-    if result.why != "timer":
+    if result.ended_by != "timer":
         return replace(result, done=[], problems=[], before=told(result))
     problem = _LEFT
     if first is not None and site.store.change() is None:
@@ -310,8 +313,7 @@ def _refuse_confirmation(site: Site, change_id: str, change: Change | None) -> N
         raise ChangeError(f"this host holds no change {change_id}, so there is nothing to confirm{other}")
     if archived is not None or change is not None:
         raise ChangeError(f"{told(result)}; {_LEFT}")
-    advice = ": run again with a larger change_seconds" if result.why == "timer" else ""
-    raise ChangeError(f"{told(result)}{advice}")
+    raise ChangeError(f"{told(result)}: {_MORE}" if result.why == "timer" else told(result))
 
 
 def _telling(result: Result) -> dict[str, Any]:

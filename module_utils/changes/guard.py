@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..programs import inherited
+from .locks import take
 from .places import BASE, CHANGE, RESULT, archive, pending, reverted, writers
 
 VARIABLE = "KAKEHASHI_CHANGE"  # the id of the change that a task belongs to
@@ -24,17 +25,18 @@ _END = "so the host puts everything back, and this task wrote nothing: run again
 _MORE_TIME = f"{_END} with a larger change_seconds"
 _HALF = f"this change is being undone, and not all is back yet, {_END}"
 _PATIENCE = 10.0  # seconds: whoever holds the lock longer is undoing
-_POLL = 0.1  # seconds
-_handles: list[int] = []  # the writers' lock, until the process ends
 
 
 def refuse_when_over(module: Any) -> None:
     """Leave through ``module.fail_json`` where the change that this task belongs to is no longer held; call it before writing.
 
-    From here to the end of the process undoing waits, so that what is written comes before it and is put back, too.
+    From here to the end of the process, and of the programs it runs, undoing waits: what they write comes before it and is
+    put back, too.
     """
     change_id = os.environ.get(VARIABLE, "")
-    reason = ("" if _begin(BASE) else _HALF) or over(change_id, BASE) if change_id else ""
+    if not change_id:
+        return
+    reason = over(change_id, BASE) if _begin(BASE) else _HALF
     if reason:
         module.fail_json(msg=reason)
 
@@ -75,21 +77,14 @@ def _held(change: Mapping[str, Any], base: Path) -> str:
 def _begin(base: Path) -> bool:
     """Take part in the writers' lock until the process ends; return False where an undoing holds it."""
     try:
-        handle = os.open(writers(base), os.O_RDONLY | os.O_DIRECTORY)  # not inherited by what the module starts
+        handle = os.open(writers(base), os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return True  # what is wrong there is told by the record
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                os.close(handle)
-                return False
-            time.sleep(_POLL)
-        else:
-            _handles.append(handle)
-            return True
+    if not take(handle, _PATIENCE, shared=True):
+        os.close(handle)
+        return False
+    inherited.append(handle)
+    return True
 
 
 def _read(path: Path) -> dict[str, Any]:

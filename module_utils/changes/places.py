@@ -8,6 +8,7 @@ BASE = Path("/var/lib/kakehashi-change")
 CHANGE = "change.json"  # in the directory of a change: what was armed
 RESULT = "result.json"  # how its undoing went
 AGAIN = "again.json"  # how undoing once more went
+PROGRAM = "/usr/local/sbin/kakehashi-revert"  # undoes
 
 
 def pending(base: Path) -> Path:

@@ -46,6 +46,9 @@ DEFAULT_UNITS = (
     "ssh.socket",
     "nftables.service",
     "systemd-networkd.service",
+    "systemd-journal-upload.service",
+    "systemd-journald.service",
+    "systemd-timesyncd.service",
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
 )
@@ -119,7 +122,8 @@ class Change:
 class Result:
     """How an undoing went. ``done`` and ``problems`` are words for people; ``when`` is UTC.
 
-    ``before`` is how the first undoing went, in a sentence, where this one only undid what was written after it.
+    ``before`` is how the first undoing went, in a sentence, where this one only undid what was written after it. ``finished_by``
+    is what had the last try made, where ``why`` began the undoing.
     """
 
     id: str
@@ -130,6 +134,12 @@ class Result:
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     before: str = ""
+    finished_by: Why | None = None
+
+    @property
+    def ended_by(self) -> Why:
+        """Return what had the host put back in the end: a person may finish what the timer began."""
+        return self.finished_by or self.why
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

@@ -15,14 +15,14 @@ from typing import Any
 
 from .entries import Step, describe, directory_steps, impossible, parent_steps, steps_back
 from .host import Host
-from .places import AGAIN, BASE, CHANGE, RESULT
+from .places import AGAIN, BASE, CHANGE, PROGRAM, RESULT
 from .record import Change, ChangeError, Result, Why, check_id, told
 from .running import ruleset_back, settings_back, unit_calls, unit_calls_at_boot, units_left
 from .store import Snapshot, Store, content, read_json, read_snapshot, sync_directory, write_json
 from .trees import ancestors, carry_out, scan
 
 RETRY = 60  # seconds
-PROGRAM = "/usr/local/sbin/kakehashi-revert"
+_AT_MOST = 600  # seconds for one try: waiting for locks, units that start, networkd
 _ONLY_READ_AGAIN = ("reload", "try-restart", "reset-failed")
 _PATIENCE = 120.0  # seconds: arming and confirming take a few
 _WRITERS = 30.0  # seconds for what a module has begun to write; one that hangs must not keep the host from coming back
@@ -165,7 +165,7 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
 
     It stays held unless all of it is back, or ``give_up`` says to let the rest be.
     """
-    with store.locked(_PATIENCE), store.alone(_WRITERS) as alone:
+    with store.locked(_PATIENCE, overdue=why == "timer"), store.alone(_WRITERS) as alone:
         change = store.change()
         if change is None or (only and change.id != only):
             return None
@@ -220,6 +220,7 @@ def timer_command(change_id: str, number: int | str, seconds: int) -> list[str]:
         "--timer-property=AccuracySec=1s",
         "--timer-property=RemainAfterElapse=yes",
         "--property=Type=oneshot",
+        f"--property=TimeoutStartSec={_AT_MOST}",  # a oneshot has no limit else, and one that hangs is never tried again
         PROGRAM,
         "--id",
         change_id,
@@ -289,7 +290,8 @@ def _together(earlier: Result | None, last: Result) -> Result:
     """What a first try put back is told too when a later one finishes; what began the undoing stays its reason."""
     if earlier is None:
         return last
-    return replace(last, when=earlier.when, why=earlier.why, done=list(dict.fromkeys([*earlier.done, *last.done])))
+    done = list(dict.fromkeys([*earlier.done, *last.done]))
+    return replace(last, when=earlier.when, why=earlier.why, done=done, finished_by=last.why)
 
 
 def _steps(task: Task, steps: Sequence[Step], report: Report, *, say: bool) -> None:

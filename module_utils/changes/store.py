@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,14 @@ from typing import Any
 
 from . import places
 from .entries import Entry
+from .locks import end_holders, take
 from .record import Change, ChangeError, Result
 from .running import Running
 from .trees import TreeError
 
 RESERVE = 2 << 20  # bytes: room for directories, results and the file system's own needs
-_POLL = 0.1  # seconds
 _KEPT_RESULTS = 50
+_GONE = 10.0  # seconds in which a process that was killed is gone
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,19 @@ class Store:
             path.chmod(0o700)
 
     @contextlib.contextmanager
-    def locked(self, patience: float) -> Iterator[None]:
-        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds."""
+    def locked(self, patience: float, *, overdue: bool = False) -> Iterator[None]:
+        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds.
+
+        Where undoing is ``overdue``, one that arms or confirms and hangs is killed: what it left half done is taken over.
+        """
         handle = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)  # a directory can be locked on a full disk too
         try:
-            end = time.monotonic() + patience
-            while not _try_lock(handle):
-                if time.monotonic() > end:
-                    raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
-                time.sleep(_POLL)
+            got = take(handle, patience)
+            if not got and overdue:
+                end_holders(handle, spare=places.PROGRAM)
+                got = take(handle, _GONE)
+            if not got:
+                raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
             yield
         finally:
             os.close(handle)
@@ -76,10 +79,7 @@ class Store:
             yield True
             return
         try:
-            end = time.monotonic() + patience
-            while not (free := _try_lock(handle)) and time.monotonic() < end:
-                time.sleep(_POLL)
-            yield free
+            yield take(handle, patience)
         finally:
             os.close(handle)
 
@@ -213,14 +213,6 @@ def make_reserve(path: Path, size: int) -> None:
         os.posix_fallocate(handle, 0, size)
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _result(path: Path) -> Result | None:

@@ -85,7 +85,7 @@ def workspace(
     finally:
         if agent is not None:
             agent.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)  # the next probe removes what stays
 
 
 def remove_stale(base: Path) -> None:
@@ -96,7 +96,7 @@ def remove_stale(base: Path) -> None:
         except (OSError, ValueError):
             owner = 0
         if not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)  # another probe may do the same
 
 
 def client_config(

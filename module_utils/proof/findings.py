@@ -9,6 +9,7 @@ from ..fabric.problems import listed
 
 Kind = Literal[
     "extra_login",
+    "extra_admin",
     "missing_login",
     "missing_layer",
     "open_port",
@@ -22,6 +23,7 @@ Kind = Literal[
 ]
 WORDS: dict[Kind, str] = {
     "extra_login": "a login that isn't declared is admitted",
+    "extra_admin": "somebody who is no operator may become root",
     "missing_login": "a declared login is refused",
     "missing_layer": "a layer doesn't refuse alone",
     "open_port": "a port is open to more than is declared",

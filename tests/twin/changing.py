@@ -43,6 +43,11 @@ def pending(twin: Validated, host: str) -> bool:
     return (twin.state / "nodes" / host / "upper/var/lib/kakehashi-change/pending").exists()
 
 
+def settled(twin: Validated, host: str) -> bool:
+    """Return whether no change of a host is held."""
+    return not pending(twin, host)
+
+
 def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
     """Log in to a host as the operator does, over connections of its own, and become root."""
     options = ("-F", str(twin.state / "ssh/config-fresh"), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 
 import pytest
 
-from tests.twin.changing import Run, Runs, cut_shared_connections, fresh_login, pending, policy, state, wait_for
+from tests.twin.changing import Run, Runs, cut_shared_connections, fresh_login, pending, policy, settled, state, wait_for
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
@@ -60,7 +61,7 @@ def killed(runs: Runs) -> dict[str, tuple[list[str], list[str]]]:
     assert [run.killed for run in started] == [True] * len(started), started[0].end()
     cut_shared_connections(twin)  # the whole controller is gone
     for host in SAMPLE:
-        wait_for(f"{host} undone", lambda host=host: not pending(twin, host))  # type: ignore[misc]
+        wait_for(f"{host} undone", partial(settled, twin, host))
     return {host: (before[host], state(twin, host)) for host in SAMPLE}
 
 

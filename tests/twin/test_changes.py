@@ -8,11 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.twin.changing import fresh_login, pending, state, wait_for
+from tests.twin.changing import fresh_login, pending, settled, state, wait_for
 from tests.twin.lockouts import MORE_ROUNDS, ROUNDS, Mistake, cases
 from tests.twin.validated import Validated
 
@@ -101,7 +102,7 @@ def undone(twin: Validated, mistakes: tuple[Mistake, ...], seconds: int) -> tupl
     more, second = lock_out(twin, [m for m in mistakes if m.host == "login1"], seconds)
     seen = Round(locked_out={**found, **more})
     for mistake in mistakes:
-        wait_for(f"{mistake.host} undone", lambda host=mistake.host: not pending(twin, host))  # type: ignore[misc]
+        wait_for(f"{mistake.host} undone", partial(settled, twin, mistake.host))
     for mistake in mistakes:
         seen.after[mistake.host] = state(twin, mistake.host)
         seen.reachable[mistake.host] = fresh_login(twin, mistake.host).returncode == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,15 @@ def test_confirming_too_late_is_refused_and_says_what_to_do(bench: Bench) -> Non
         arming.confirm(bench.site, change)
 
 
+def test_confirming_after_the_time_is_refused_even_where_the_timer_is_late(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    late = time.monotonic() + 601
+    monkeypatch.setattr("module_utils.changes.arming.time.monotonic", lambda: late)
+    with pytest.raises(ChangeError, match=r"was over before it was confirmed, so the host undoes it: run again with a larger"):
+        arming.confirm(bench.site, change)
+    assert bench.site.store.change() is not None, "the way back is kept"
+
+
 @pytest.mark.parametrize("why", ["asked", "boot"])
 def test_what_came_after_people_or_a_restart_undid_it_is_left_alone(bench: Bench, why: str) -> None:
     change = arming.arm(bench.site, bench.wanted())["id"]
@@ -90,6 +100,21 @@ def test_what_came_after_people_or_a_restart_undid_it_is_left_alone(bench: Bench
     assert result is not None
     assert (result.done, result.problems) == ([], [])
     assert " was undone at " in result.before
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
+
+
+def test_what_people_finished_is_theirs_even_where_the_timer_began_it(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    bench.machine.failing = {"nft -f": "no such table"}
+    assert bench.program(["--id", change, "--why", "timer"]) == 1
+    bench.machine.failing = {}
+    assert bench.program(["--id", change]) == 0
+    (bench.root / "etc/ssh/sshd_config").write_text("repaired by hand")
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], [])
+    assert "nobody confirmed it in time" in result.before, "it stays the reason"
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
 
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from module_utils.changes import arming, guard, restore
+from module_utils import programs
+from module_utils.changes import arming, guard, restore, store
 from module_utils.changes.record import ChangeError
 
 from .support import ICHIRO, Bench
@@ -29,7 +33,8 @@ HALF = f"this change is being undone, and not all is back yet, {AGAIN}"
 def handles(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """What a module's process would hold until it ends."""
     found: list[int] = []
-    monkeypatch.setattr(guard, "_handles", found)
+    monkeypatch.setattr(guard, "inherited", found)
+    monkeypatch.setattr(programs, "inherited", found)
     yield found
     for handle in found:
         os.close(handle)
@@ -142,6 +147,56 @@ def test_a_module_that_hangs_keeps_no_host_from_coming_back(
     os.close(handles.pop())
     assert bench.program(["--id", change, "--why", "timer"]) == 0
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
+
+
+def test_undoing_waits_for_what_a_killed_module_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, handles: list[int], tmp_path: Path
+) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    monkeypatch.setattr(restore, "_WRITERS", 0.2)
+    monkeypatch.setattr(guard, "BASE", bench.base)
+    monkeypatch.setenv(guard.VARIABLE, change)
+    guard.refuse_when_over(module([]))
+    script = f"read _ < {tmp_path}/fifo; echo late > {bench.root}/etc/ssh/sshd_config"
+    os.mkfifo(tmp_path / "fifo")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(programs.run, ["sh", "-c", script], RuntimeError)
+        with (tmp_path / "fifo").open("w") as fifo:  # opens once the program has begun
+            os.close(handles.pop())  # as when the module dies
+            assert bench.program(["--id", change, "--why", "timer"]) == 1, "its program has not ended"
+            fifo.write("\n")
+        assert running.result(20).returncode == 0
+    assert bench.program(["--id", change, "--why", "timer"]) == 0
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
+
+
+_HOLD = """import fcntl, os, sys
+handle = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(handle, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("extra", "status"), [([], 0), (["/usr/local/sbin/kakehashi-revert"], 1)])
+def test_one_that_hangs_while_it_confirms_keeps_no_host_from_coming_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, extra: list[str], status: int
+) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    (bench.root / "etc/ssh/sshd_config").write_text("Port 2222\n")
+    monkeypatch.setattr(restore, "_PATIENCE", 0.2)
+    monkeypatch.setattr(store, "_GONE", 5.0 if status == 0 else 0.2)
+    argv = [sys.executable, "-c", _HOLD, str(bench.base), *extra]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hanging:
+        try:
+            assert hanging.stdout is not None
+            assert hanging.stdout.readline() == "held\n"
+            hanging.send_signal(signal.SIGSTOP)
+            assert bench.program(["--id", change, "--why", "asked"]) == 1, "before its time is over nobody is killed"
+            assert bench.program(["--id", change, "--why", "timer"]) == status, "one that undoes is let be"
+        finally:
+            hanging.kill()
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == ("Port 22\n" if status == 0 else "Port 2222\n")
 
 
 def test_nothing_is_written_while_an_undoing_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
