@@ -49,8 +49,10 @@ DEFAULT_UNITS = (
     "systemd-journal-upload.service",
     "systemd-journald.service",
     "systemd-timesyncd.service",
+    "kakehashi-audit.service",
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
+    "kakehashi-journal.service",
 )
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer|path|target|mount)")
