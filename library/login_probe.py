@@ -34,19 +34,18 @@ options:
         elements: str
         required: true
   identities:
-    description: Private keys.
+    description: Names of the identities that there are keys for.
     type: list
-    elements: dict
+    elements: str
     default: []
-    suboptions:
-      name:
-        description: Name of the identity.
-        type: str
-        required: true
-      private:
-        description: The key, in OpenSSH's text form.
-        type: str
-        required: true
+  private_keys:
+    description:
+      - The key of each of O(identities), in the same order, in OpenSSH's text form.
+      - An argument of its own, because Ansible writes the arguments of modules to the system's log, and there knows a secret of
+        several lines by nothing but the argument that holds it.
+    type: list
+    elements: str
+    default: []
   known_hosts:
     description: Lines of known hosts; a host whose key is not among them is not logged in to.
     type: list
@@ -66,7 +65,7 @@ options:
     type: int
     default: 4
   tcp_timeout:
-    description: Seconds to wait for a connect.
+    description: Seconds to wait for a connect; where nothing answers, it is made once more with twice that.
     type: float
     default: 2.0
   attempt_timeout:
@@ -93,7 +92,8 @@ EXAMPLES = r"""
   login_probe:
     plan: "{{ __example_plan }}"
     users: [{name: sato, identities: [laptop-sato]}]
-    identities: "{{ __example_identities }}"
+    identities: [laptop-sato]
+    private_keys: "{{ [__example_key] }}"
     known_hosts: "{{ __example_known_hosts }}"
   register: __example_probe
 """
@@ -128,12 +128,8 @@ ARGUMENTS = {
         "required": True,
         "options": {"name": NAME, "identities": {"type": "list", "elements": "str", "required": True}},
     },
-    "identities": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"name": NAME, "private": {"type": "str", "required": True, "no_log": True}},
-    },
+    "identities": {"type": "list", "elements": "str", "default": []},
+    "private_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
     "known_hosts": {"type": "list", "elements": "str", "required": True, "no_log": False},
     "extra": {"type": "list", "elements": "list", "default": []},
     "full": {"type": "bool", "default": False},
@@ -148,11 +144,13 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     given = module.params
+    if len(given["identities"]) != len(given["private_keys"]):
+        module.fail_json(msg="Nothing was tried: private_keys must hold one key for each of identities, in the same order.")
     try:
         made = run_probe(
             plan_from_data(given["plan"]),
             {user["name"]: user["identities"] for user in given["users"]},
-            [Identity(i["name"], i["private"]) for i in given["identities"]],
+            list(map(Identity, given["identities"], given["private_keys"])),
             given["known_hosts"],
             Limits(given["workers"], given["tcp_timeout"], given["attempt_timeout"], given["lifetime"]),
             full=given["full"],

@@ -118,11 +118,11 @@ def counts(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
-    """Write ``validate.json`` into a directory of its own (0700) as ``write_private`` does; return its path."""
+def write_evidence(directory: Path, data: Mapping[str, Any], name: str = "validate.json") -> Path:
+    """Write ``name`` into a directory of its own (0700) as ``write_private`` does; return its path."""
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
     directory.chmod(0o700)
-    path = directory / "validate.json"
+    path = directory / name
     write_private(path, data)
     return path
 

@@ -45,7 +45,10 @@ printf '\n'
 cat "$kept"/*.results
 grep -q ' FAILED ' "$kept"/*.results && status=1
 printf '%-10s %-7s %5s s\n' total "$([[ $status -eq 0 ]] && echo ok || echo FAILED)" "$SECONDS"
+# Where only the end of this is kept, as by some continuous integration, it says what was wrong, too.
 for log in "$kept"/*.log; do
-    grep -q "^$(basename "$log" .log) *FAILED" "$kept"/*.results && echo "What failed: $log"
+    grep -q "^$(basename "$log" .log) *FAILED" "$kept"/*.results || continue
+    printf '\nWhat failed: %s\n' "$log"
+    grep -E '^(FAILED|ERROR) |fatal: |FAILED!|Not clean|^ *E   |[a-zA-Z]+Error\b|^ERROR' "$log" | tail -n 12 | cut -c 1-300 || true
 done
 exit "$status"

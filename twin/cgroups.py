@@ -132,6 +132,8 @@ def _rmdir_when_empty(path: Path, *, seconds: float = 10) -> None:
     while True:
         try:
             path.rmdir()
+        except FileNotFoundError:
+            return  # the node's own systemd, which is ending, was quicker
         except OSError as error:
             if error.errno != errno.EBUSY or time.monotonic() > end:
                 raise

@@ -28,7 +28,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog=".venv/bin/python -m twin", description="Build and use a twin of a fabric on this machine."
     )
-    top.add_argument("--name", default="default", help="name of the twin (default: %(default)s); several may run side by side")
+    top.add_argument(
+        "--name",
+        default=os.environ.get("TWIN") or "default",
+        help="name of the twin (default: TWIN of the environment, now %(default)s); several may run side by side",
+    )
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help_text: str, *, group: str = "change", locked: bool = True) -> argparse.ArgumentParser:

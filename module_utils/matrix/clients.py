@@ -103,6 +103,8 @@ async def _started(argv: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Proc
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        # asyncio waits for the pipes' other ends, too, and a shared login keeps those of a client whose connect still hangs.
+        process._transport.close()  # type: ignore[attr-defined] # nothing public closes what is read from
         await process.wait()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..access_control.host import sshd_is_stale
+from ..changes.running import without_traffic
 
 RULESET = "/etc/nftables.conf"
 DEFAULTS = "/etc/default/ssh"
@@ -81,7 +82,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
-        "ruleset": _said(["nft", "-s", "list", "ruleset"], problems),
+        "ruleset": without_traffic(_said(["nft", "-s", "list", "ruleset"], problems)),
         "ruleset_of_file": _loaded_apart(problems) if RULESET in files else "",
         "sockets": sorted(_said(["ss", "-Hltn"], problems).splitlines()),
         "daemons": listeners(Path("/proc")),

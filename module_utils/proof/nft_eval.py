@@ -119,6 +119,8 @@ class _Walk:
         """Return which of ``addresses`` a rule gives which verdict."""
         if rule.verdict is None:
             return []
+        if rule.limited == "above" and rule.verdict.kind == "drop":
+            return []  # Who keeps to the rate passes on.
         unjudged = ""
         for match in rule.matches:
             if match.maps:

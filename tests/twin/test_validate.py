@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.access.node import have_read
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
+RELOAD = have_read("ssh", "/run/sshd.pid")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,11 @@ class ByHandChange:
 LOOSENED = {
     "sshd drop-in": ByHandChange(
         "infra1",
-        r"""
+        rf"""
         mkdir -p /etc/ssh/sshd_config.d
         printf 'AllowUsers *\nPermitRootLogin yes\n' >/etc/ssh/sshd_config.d/00-hand.conf
         sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config
-        sshd -t && systemctl reload ssh
+        sshd -t; {RELOAD}
         """,
         "sshd",
         "/etc/ssh/sshd_config.d/00-hand.conf",
@@ -47,11 +49,10 @@ LOOSENED = {
     "sudo": ByHandChange("infra1", "echo 'sato ALL=(ALL) ALL' >/etc/sudoers.d/hand", "sudo", "/etc/sudoers.d/hand: sato"),
     "rules that only sshd's memory holds": ByHandChange(
         "data1",
-        """
+        f"""
         cp -a /etc/ssh/sshd_config /root/kept
         sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config
-        touch /root/before; systemctl reload ssh
-        until [ /run/sshd.pid -nt /root/before ]; do sleep 0.1; done
+        {RELOAD}
         mv /root/kept /etc/ssh/sshd_config
         """,
         "sshd",
@@ -66,7 +67,7 @@ LOOSENED = {
 REMOVED = {
     "packet filter": ByHandChange("mdx1", "nft flush ruleset", "packet filter", "the layer is missing"),
     "sshd": ByHandChange(
-        "mdx2", "sed -i '/^AllowUsers/d' /etc/ssh/sshd_config; sshd -t && systemctl reload ssh", "sshd", "the layer is missing"
+        "mdx2", f"sed -i '/^AllowUsers/d' /etc/ssh/sshd_config; sshd -t; {RELOAD}", "sshd", "the layer is missing"
     ),
     "PAM": ByHandChange("data1", "sed -i '/pam_access/d' /etc/pam.d/sshd", "PAM", "the layer is missing"),
 }
@@ -91,6 +92,14 @@ def test_it_holds_after_site(converged: Validated) -> None:
     assert evidence["holds"], printed
     assert evidence["not_tried"] == []
     assert "lent key: root has none of its own" in printed
+
+
+@pytest.mark.parametrize("host", ["login1", "mdx1"])
+def test_no_private_key_is_in_a_journal_after_it(converged: Validated, host: str) -> None:
+    converged.evidence("validate", "--limit", host)
+    journal = converged("exec", host, "--", "journalctl", "--quiet", "--no-pager", "--output=cat")
+    assert "Invoked with" in journal, "modules' calls are logged"
+    assert [line[:200] for line in journal.splitlines() if "PRIVATE KEY" in line] == []
 
 
 def test_a_limited_run_is_judged_and_does_not_hold(converged: Validated) -> None:

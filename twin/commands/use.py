@@ -7,7 +7,6 @@ import subprocess
 from argparse import Namespace
 from pathlib import Path
 
-from plugin_utils.inventory import load_raw
 from twin.cgroups import Groups
 from twin.errors import TwinError
 from twin.nodes import Nodes
@@ -37,6 +36,8 @@ def _refuse_unready(paths: Paths, record: Record, inventories: list[str]) -> Non
     """Refuse a twin that isn't complete, or lacks machines that `inventories` have."""
     if not record.complete:
         raise TwinError(f"the twin {paths.twin} is {half_built(paths)}")
+    from plugin_utils.inventory import load_raw  # noqa: PLC0415 # Ansible, half a second that other commands don't need
+
     there = {node.name for node in record.plan.nodes}
     missing = [name for name in load_raw(inventories).hosts if name not in there]
     if missing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..problems import Problem
-from . import access, addressing, cabling, flows, people, platforms, references, topology
+from . import access, addressing, cabling, flows, logs, people, platforms, references, topology
 from .context import Context
 
 Rule = Callable[[Context], Iterable[Problem]]
@@ -41,6 +41,8 @@ RECORD_RULES: tuple[Rule, ...] = (
     flows.service_protocols,
     flows.flows_once,
     flows.every_host,
+    logs.protocol,
+    logs.servers,
     platforms.kinds,
     platforms.members_once,
     platforms.separate_roles,
@@ -66,4 +68,5 @@ GRAPH_RULES: tuple[Rule, ...] = (
     access.data,
     access.storage,
     access.ways_in,
+    logs.everybody,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.fabric.problems import FabricError
+from plugin_utils import check_run
 from plugin_utils.inventory import load_fabric
 from plugin_utils.locate import Locator
 
@@ -107,6 +108,18 @@ def test_a_missing_inventory(tmp_path: Path) -> None:
         load_fabric(tmp_path / "nowhere")
     with pytest.raises(FabricError, match="there is no such inventory"):
         load_fabric()
+
+
+def test_a_directory_of_inventories_is_named_as_such() -> None:
+    with pytest.raises(FabricError, match=r"holds inventories and is none itself; name one of them: .*/jhpcn, .*/twin$"):
+        load_fabric(Path(__file__).parents[3] / "inventories")
+
+
+def test_every_fault_is_told_before_ansible_tells_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_run.main([str(Path(__file__).parents[3] / "inventories/twin")]) == 0
+    (tmp_path / "hosts.yml").write_text("all:\n  hosts: [a\n")
+    assert check_run.main([str(tmp_path)]) == 2
+    assert "hosts.yml:3: is no YAML: did not find expected ',' or ']'" in capsys.readouterr().err
 
 
 def test_an_empty_inventory(tmp_path: Path) -> None:

@@ -36,3 +36,22 @@ def test_what_refuses_more_than_declared_is_not_too_open(tmp_path: Path) -> None
 
 def test_the_twins_inventory_is_not_too_open() -> None:
     assert too_open([ROOT / "inventories/twin"]) == []
+
+
+def test_what_cannot_be_judged_is_refused_with_its_line(tmp_path: Path) -> None:
+    found = too_open([inventory(tmp_path, "odd", 'packet_filter_log_rate: "100/second accept #"\n')])
+    assert any(line.startswith("mdx1: an artefact can't be judged: /etc/nftables.conf:") for line in found), found
+
+
+def test_a_value_that_only_a_run_knows_is_refused(tmp_path: Path) -> None:
+    found = too_open([inventory(tmp_path, "template", 'packet_filter_log_rate: "{{ rate }}"\n')])
+    assert [line for line in found if "packet_filter_log_rate" in line and "mdx1.yml:1" in line], found
+
+
+def test_an_administrator_who_is_no_operator_is_named(tmp_path: Path) -> None:
+    person = "{name: mallory, uid: 3999, admin: true}"
+    found = too_open([inventory(tmp_path, "admin", f"base_users: [{person}]\n")])
+    assert any(
+        line.startswith("mdx1: somebody who is no operator may become root, as mallory: base_users (") and "mdx1.yml:1" in line
+        for line in found
+    ), found

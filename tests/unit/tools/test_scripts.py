@@ -43,15 +43,15 @@ def stages(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_stages_run_to_the_end_and_close_with_a_table(tmp_path: Path) -> None:
-    fake(tmp_path, make='echo "about $2"; [ "$2" != two ]')
+    fake(tmp_path, make='echo "about $2"; [ "$2" != two ] || { echo "fatal: no $2"; exit 1; }')
     result = stages(tmp_path, "one", "two", "three")
     assert result.returncode == 1
-    said, table = result.stdout.split("\n\n")
-    assert said.splitlines() == ["[one] about one", "[two] about two", "[three] about three"]
+    said, table, failed = result.stdout.split("\n\n")
+    assert said.splitlines() == ["[one] about one", "[two] about two", "[two] fatal: no two", "[three] about three"]
     rows = [line.split()[:2] for line in table.splitlines()]
-    assert rows[:4] == [["one", "ok"], ["two", "FAILED"], ["three", "ok"], ["total", "FAILED"]]
-    assert table.splitlines()[4:] == [f"What failed: {tmp_path}/kept/two.log"]
-    assert (tmp_path / "kept/two.log").read_text() == "about two\n"
+    assert rows == [["one", "ok"], ["two", "FAILED"], ["three", "ok"], ["total", "FAILED"]]
+    assert failed.splitlines() == [f"What failed: {tmp_path}/kept/two.log", "fatal: no two"]
+    assert (tmp_path / "kept/two.log").read_text() == "about two\nfatal: no two\n"
 
 
 def test_stages_of_two_lanes_run_beside_each_other(tmp_path: Path) -> None:
