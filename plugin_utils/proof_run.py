@@ -53,11 +53,18 @@ def prove_inventory(sources: Sequence[str | Path]) -> Proof:
 def too_open(sources: Sequence[str | Path]) -> list[str]:
     """Return in words what hosts that enforce would let in beyond the declaration, or what can't be judged of them.
 
-    Raises ``FabricError`` as above.
+    Whom the inventory's own role arguments would shut out is told, too, once all hosts enforce: before that, what leads
+    through one that only observes is closed on purpose. Raises ``FabricError`` as above.
     """
     fabric = with_keys(load_fabric(*sources))
     enforcing = {host.name for host in fabric.managed_hosts if host.enforce}
-    findings = [f for f in _proof(fabric).findings if f.kind in _TOO_OPEN and f.host in enforcing]
+    every = len(enforcing) == len(fabric.managed_hosts)
+    closing = {host.name for host in fabric.managed_hosts if host.overrides} if every else set()
+    findings = [
+        f
+        for f in _proof(fabric).findings
+        if (f.kind in _TOO_OPEN and f.host in enforcing) or (f.kind == "missing_login" and f.host in closing)
+    ]
     return list(dict.fromkeys(str(finding) for finding in findings))
 
 

@@ -17,8 +17,11 @@ _ACCEPT = re.compile(
     r'iifname "(?P<interface>[^"]+)" (?P<family>ip6?) saddr (?P<peers>\{[^}]*\}|\S+) tcp dport (?P<port>\d+) accept\b.*'
 )
 _QUOTED = re.compile(r'"[^"]*"')
-# None of them matches a new tcp connection; the chain's own line comes among its rules.
-_OTHER = re.compile(r"(icmp|icmpv6|udp|ct state (invalid|established,related)|type filter hook) .*")
+# None of them matches a new tcp connection to an interface's own address; the chain's own line comes among its rules.
+_OTHER = re.compile(
+    r"(icmp|icmpv6|udp|ct state (invalid|established,related)|type filter hook|"
+    r"fib daddr \. iif type != \{[^}]*\blocal\b[^}]*\}) .*"
+)
 _ENDS = re.compile(r"\b(drop|reject|jump|goto|return|queue)\b")
 # Slows each source down, and refuses none that keeps to the rate.
 _SLOWS = re.compile(r"iifname .* update @\w+ \{ ip6? saddr \. tcp dport limit rate over [^}]*\} drop\b.*")

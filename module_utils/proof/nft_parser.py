@@ -38,6 +38,7 @@ FIELDS: dict[tuple[str, ...], Field] = {
     ("meta", "oifname"): Field("oifname", "interface"),
     ("skuid",): Field("skuid", "word"),
     ("ct", "state"): Field("ct state", "word"),
+    ("fib", "daddr . iif type"): Field("fib type", "word"),
 }
 _STARTS = {names[0] for names in FIELDS}
 _PORTS = {"ssh": 22, "domain": 53, "http": 80, "ntp": 123, "https": 443, "nfs": 2049}
@@ -231,8 +232,10 @@ class _Parser:
         first = self._next()
         if (first.text,) in FIELDS:
             return FIELDS[first.text,]
-        second = self._next()
-        found = FIELDS.get((first.text, second.text))
+        second = self._next().text
+        if first.text == "fib":
+            second = " ".join([second, *(self._next().text for _word in range(3))])
+        found = FIELDS.get((first.text, second))
         if found is None:
             raise self._unknown(first, _UNSUPPORTED)
         return found

@@ -85,10 +85,11 @@ def _words(ruleset: Ruleset) -> Iterator[tuple[list[Range], list[str]]]:
 
 
 def inbound(ruleset: Ruleset, packet: Packet) -> Answer:
-    """Return which sources reach a service of the host itself.
+    """Return which sources reach a service of the host itself, at an address of the interface unless ``packet.to`` is set.
 
     Asked first without the destination, so that hosts that share a ruleset share the answer.
     """
+    packet = packet if packet.to else replace(packet, to="local")
     try:
         return _answer(ruleset, "input", replace(packet, destination=None))
     except CannotProve:

@@ -75,6 +75,8 @@ LOOSENED = [
     ("mdx1", NFT, swap("counter drop", "counter accept"), "open_port", "counter accept"),
     ("mdx1", NFT, lambda t: t.replace("counter drop", "").replace("policy drop", "policy accept"), "calls_out", "policy"),
     ("mdx1", NFT, swap('iifname "lo" accept', 'iifname "h*" accept'), "open_port", 'iifname "h*" accept'),
+    ("login1", NFT, drop("fib daddr"), "open_port", "by inst0 to the addresses of other interfaces"),
+    ("login1", NFT, swap("iif type != { local,", "iif type != { unicast, local,"), "open_port", "of other interfaces"),
     ("mdx1", NFT, drop('saddr { 192.0.2.70 }'), "missing_login", "packet filter refuses 192.0.2.70"),
     ("mdx1", NFT, drop("saddr { 2001:db8"), "missing_login", "packet filter refuses 2001:db8"),
     ("mdx1", NFT, drop("ct state established"), "closed_flow", "no replies"),

@@ -20,9 +20,10 @@ def inventory(place: Path, name: str, variables: str) -> Path:
 
 
 def test_what_would_let_in_more_than_is_declared_is_named_with_its_line(tmp_path: Path) -> None:
-    found = too_open([inventory(tmp_path, "wide", WIDE)])
+    told = too_open([inventory(tmp_path, "wide", WIDE)])
+    found = [line for line in told if line.startswith("mdx1: a port is open to more than is declared")]
     assert found
-    assert all(line.startswith("mdx1: a port is open to more than is declared") for line in found)
+    assert all(line.startswith("mdx1: a declared login is refused") for line in told if line not in found), "IPv6 is closed"
     assert 'ip saddr { 192.0.2.64/26 } tcp dport 22 accept comment "ssh"' in found[0]
 
 
@@ -30,8 +31,23 @@ def test_a_host_that_observes_lets_in_more_on_purpose(tmp_path: Path) -> None:
     assert too_open([inventory(tmp_path, "observing", "fabric_enforce: false\n" + WIDE)]) == []
 
 
-def test_what_refuses_more_than_declared_is_not_too_open(tmp_path: Path) -> None:
-    assert too_open([inventory(tmp_path, "closed", "packet_filter_input: []\n")]) == []
+def test_what_shuts_a_declared_login_out_is_told(tmp_path: Path) -> None:
+    found = too_open([inventory(tmp_path, "closed", "packet_filter_input: []\n")])
+    assert found
+    assert all(line.startswith("mdx1: a declared login is refused") for line in found), found
+
+
+def test_a_data_service_that_moves_away_is_told(tmp_path: Path) -> None:
+    place = inventory(tmp_path, "moved", "{}\n")
+    (place / "host_vars/mdx1.yml").unlink()
+    (place / "host_vars/data2.yml").write_text("data_server_port: 2023\n")
+    assert any("data2" in line and "2022" in line for line in too_open([place]))
+
+
+def test_while_a_host_observes_what_is_closed_is_closed_on_purpose(tmp_path: Path) -> None:
+    place = inventory(tmp_path, "adopting", "login_restriction_max_sessions: 3\n")
+    (place / "host_vars/flow-gw1.yml").write_text("fabric_enforce: false\n")
+    assert too_open([place]) == []
 
 
 def test_the_twins_inventory_is_not_too_open() -> None:
