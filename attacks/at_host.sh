@@ -60,6 +60,7 @@ finish() {
 }
 
 settle() { # let both sshds read their configuration, and wait until they have
+    mkdir -p -m 755 /run/sshd # gone where a socket starts sshd and it doesn't run
     /usr/sbin/sshd -t || { echo "attack broken: sshd refuses its configuration" >&2; return 1; }
     again ssh /run/sshd.pid
     [[ ! -e /etc/ssh/sshd_config_data ]] || again kakehashi-data-sshd /run/kakehashi-data-sshd/sshd.pid
@@ -67,6 +68,13 @@ settle() { # let both sshds read their configuration, and wait until they have
 
 again() { # UNIT PIDFILE: sshd removes the file when it starts anew, and writes it when it listens
     systemctl is-active --quiet "$1" || return 0
+    # One that got its socket from systemd can't listen anew by itself: the next connection starts it. Sessions stay. Too many
+    # starts in a row would close the socket for good, so they are not counted.
+    if systemctl is-active --quiet "$1.socket"; then
+        systemctl stop "$1.service"
+        systemctl reset-failed "$1.service" 2>/dev/null
+        return 0
+    fi
     rm -f "$2"
     systemctl reload "$1"
     wait_for test -s "$2"
