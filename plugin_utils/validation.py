@@ -19,6 +19,7 @@ from .inventory import load_fabric
 OUTSIDE = ("203.0.113.254", "2001:db8:ffff::1")
 """Addresses of nobody, to ask sshd what a stranger would meet."""
 EFFECTIVE, ONWARD, PROBE, PORTS = "validate_effective", "validate_onward", "validate_probe", "validate_ports"
+FORWARDING = "validate_forwarding"
 """Names under which the playbook registers answers."""
 
 
