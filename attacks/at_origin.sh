@@ -28,7 +28,7 @@ settings() { # ssh's own, for the target, the host beyond and the one between
     local key
     cat <<EOF
 Host target
-  HostName $ADDRESS
+  HostName ${ADDRESS//%/%%}
   Port $PORT
   HostKeyAlias $TARGET
 Host beyond
