@@ -16,8 +16,8 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-# Beside each other, about as long: the twin's tests wait for timers much of their time.
-STAGES := lint unit proof molecule -- sanity test-twin
+# Beside each other, about as long, so lint comes first where the longer one follows: the twin's tests wait for timers much of their time.
+STAGES := unit proof sanity molecule -- lint test-twin
 
 ##@ Start here
 .PHONY: demo
