@@ -16,7 +16,7 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-# Beside each other, about as long, so lint comes first where the longer one follows: the twin's tests wait for timers much of their time.
+# Beside each other, about as long: the twin's tests wait for timers much of their time.
 STAGES := unit proof sanity molecule -- lint test-twin
 
 ##@ Start here
