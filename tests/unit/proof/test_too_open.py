@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from plugin_utils.proof_run import too_open
+from plugin_utils.proof_run import prove_inventory, too_open
 
 ROOT = Path(__file__).resolve().parents[3]
 WIDE = """
@@ -45,8 +45,11 @@ def test_a_data_service_that_moves_away_is_told(tmp_path: Path) -> None:
 
 
 def test_while_a_host_observes_what_is_closed_is_closed_on_purpose(tmp_path: Path) -> None:
-    place = inventory(tmp_path, "adopting", "login_restriction_max_sessions: 3\n")
+    place = inventory(tmp_path, "adopting", "{}\n")
+    (place / "host_vars/data1.yml").write_text("login_restriction_max_sessions: 3\n")
     (place / "host_vars/flow-gw1.yml").write_text("fabric_enforce: false\n")
+    proof = prove_inventory([place])
+    assert any(f.kind == "missing_login" and f.host == "data1" for f in proof.findings), "the gateway forwards nothing yet"
     assert too_open([place]) == []
 
 
