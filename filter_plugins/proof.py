@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from plugin_utils.filters import in_words
-from plugin_utils.proof_run import as_json, prove_inventory, report, too_open
+from plugin_utils.proof_run import as_json, objections, prove_inventory, report
 
 
 def fabric_proof(sources: Sequence[str]) -> dict[str, Any]:
@@ -18,9 +18,9 @@ def fabric_proof(sources: Sequence[str]) -> dict[str, Any]:
     return {**as_json(proof), "report": report(proof).split("\n")}
 
 
-def fabric_too_open(sources: Sequence[str]) -> list[str]:
-    """Return in words what would let in more than is declared, nothing where the proof holds."""
-    return too_open([str(source) for source in sources])
+def fabric_objections(sources: Sequence[str]) -> list[str]:
+    """Return in words why site.yml does not apply these sources; nothing where it may."""
+    return objections([str(source) for source in sources])
 
 
 class FilterModule:
@@ -28,4 +28,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"fabric_proof": in_words(fabric_proof), "fabric_too_open": in_words(fabric_too_open)}
+        return {"fabric_proof": in_words(fabric_proof), "fabric_objections": in_words(fabric_objections)}

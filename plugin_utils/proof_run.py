@@ -25,7 +25,7 @@ from .render import render_fabric
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
 _SHOWN = 200
-_TOO_OPEN: tuple[Kind, ...] = (
+_NEVER_APPLIED: tuple[Kind, ...] = (
     "extra_login",
     "extra_admin",
     "open_port",
@@ -50,7 +50,7 @@ def prove_inventory(sources: Sequence[str | Path]) -> Proof:
     return _proof(with_keys(load_fabric(*sources)))
 
 
-def too_open(sources: Sequence[str | Path]) -> list[str]:
+def objections(sources: Sequence[str | Path]) -> list[str]:
     """Return in words what hosts that enforce would let in beyond the declaration, or what can't be judged of them.
 
     Whom the inventory's own role arguments would shut out is told, too, once all hosts enforce: before that, what leads
@@ -63,7 +63,7 @@ def too_open(sources: Sequence[str | Path]) -> list[str]:
     findings = [
         f
         for f in _proof(fabric).findings
-        if (f.kind in _TOO_OPEN and f.host in enforcing) or (f.kind == "missing_login" and f.host in closing)
+        if (f.kind in _NEVER_APPLIED and f.host in enforcing) or (f.kind == "missing_login" and f.host in closing)
     ]
     return list(dict.fromkeys(str(finding) for finding in findings))
 

@@ -38,7 +38,7 @@ def reload(service: str, pid_file: Path, seconds: float) -> None:
                 f"written), so logins may still go by the rules of before: see `systemctl status {service}` and "
                 f"`journalctl -u {service}`, then run again"
             )
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # until it is written or the time is over
 
 
 def _written(path: Path) -> int | None:

@@ -157,7 +157,7 @@ class Host:
         told = [n for n in names if n in present and self._runner(["networkctl", "reconfigure", n], None).status == 0]
         end = time.monotonic() + self._patience
         while left(before, self.links(only)) and time.monotonic() < end:
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # until networkd is done or the time is over
         return [f"had networkd configure {name} again" for name in told]
 
     def _by_hand(self, before: Mapping[str, Link], only: Sequence[str]) -> list[str]:

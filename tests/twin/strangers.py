@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tests.access.node import have_read
 
 DATA_RELOAD = have_read("kakehashi-data-sshd", "/run/kakehashi-data-sshd/sshd.pid")
-_KATO = "/etc/kakehashi/onward/kato"
-_TANAKA = 3003
+_ONWARD = "/etc/kakehashi/onward/sato"
+_KATO = 3004
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class ByHandChange:
 STRANGERS = {
     "member of an account's group": ByHandChange(
         "login1",
-        "usermod -aG sato suzuki",
+        "usermod -aG sato kato",
         "people",
-        "suzuki is in sato's own group",
-        "gpasswd -d suzuki sato",
+        "kato is in sato's own group",
+        "gpasswd -d kato sato",
     ),
     # acl(5), as the kernel keeps it: the node has no setfacl.
     "access control list": ByHandChange(
@@ -39,14 +39,14 @@ STRANGERS = {
         f"""
         python3 -c '
         import os, struct
-        rows = [(1, 7, -1), (2, 5, {_TANAKA}), (4, 5, -1), (16, 5, -1), (32, 0, -1)]
+        rows = [(1, 7, -1), (2, 5, {_KATO}), (4, 5, -1), (16, 5, -1), (32, 0, -1)]
         acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *row) for row in rows)
-        os.setxattr("{_KATO}", "system.posix_acl_access", acl)
+        os.setxattr("{_ONWARD}", "system.posix_acl_access", acl)
         '
         """.replace("\n        ", "\n"),
         "keys",
-        f"{_KATO} has an access control list",
-        f'python3 -c \'import os; os.removexattr("{_KATO}", "system.posix_acl_access")\'',
+        f"{_ONWARD} has an access control list",
+        f'python3 -c \'import os; os.removexattr("{_ONWARD}", "system.posix_acl_access")\'',
     ),
     "another's number": ByHandChange(
         "mdx1",
@@ -56,7 +56,7 @@ STRANGERS = {
         "sed -i 's/^sato:x:3002:/sato:x:3001:/' /etc/passwd",
     ),
     "a shell that is root's": ByHandChange(
-        "compute1",
+        "infra1",
         "install -m4755 /bin/bash /usr/local/bin/rsh2",
         "programs",
         "/usr/local/bin/rsh2 runs with setuid root",
@@ -72,29 +72,6 @@ STRANGERS = {
         "/usr/lib/systemd/system/ssh.service.d/x.conf",
         "rm -r /usr/lib/systemd/system/ssh.service.d",
     ),
-    "socket on a declared port": ByHandChange(
-        "storage1",
-        r"""
-        cd /etc/systemd/system
-        printf '[Socket]\nListenStream=2049\nAccept=yes\n' >nfsx.socket
-        printf '[Service]\nExecStart=/usr/sbin/sshd -i\nStandardInput=socket\n' >nfsx@.service
-        systemctl daemon-reload; systemctl start nfsx.socket
-        """,
-        "network",
-        "the unit nfsx.socket listens there (/etc/systemd/system/nfsx.socket)",
-        "systemctl stop nfsx.socket; rm /etc/systemd/system/nfsx*; systemctl daemon-reload",
-    ),
-    "sshd by another name": ByHandChange(
-        "intake1",
-        """
-        cp /usr/sbin/sshd /usr/local/sbin/intake
-        systemd-run --quiet --collect --unit=intake /usr/local/sbin/intake -D -o PidFile=none -p 2222
-        until ss -Hltn | grep -q :2222; do sleep 0.1; done
-        """,
-        "network",
-        "is an sshd on the port of another service",
-        "systemctl stop intake; rm /usr/local/sbin/intake",
-    ),
     "mount among the data sets": ByHandChange(
         "data1",
         "mount --bind / /srv/kakehashi/sato",
@@ -103,21 +80,21 @@ STRANGERS = {
         "umount /srv/kakehashi/sato",
     ),
     "rule of a switch": ByHandChange(
-        "sw-sinet",
+        "sw-mdx",
         "ovs-ofctl add-flow br0 priority=5,dl_type=0x88b5,actions=NORMAL",
         "switch",
         "OpenFlow rule forwards beside",
         "ovs-ofctl --strict del-flows br0 priority=5,dl_type=0x88b5",
     ),
     "mirror of a switch": ByHandChange(
-        "sw-sinet",
+        "sw-mdx",
         "ovs-vsctl -- --id=@m create Mirror name=m0 -- set Bridge br0 mirrors=@m",
         "switch",
         "mirror m0",
         "ovs-vsctl clear Bridge br0 mirrors",
     ),
     "rules that only the data sshd's memory holds": ByHandChange(
-        "data2",
+        "data1",
         f"""
         cp -a /etc/ssh/sshd_config_data /root/kept
         sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config_data

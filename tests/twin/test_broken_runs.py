@@ -160,7 +160,7 @@ def test_a_run_that_takes_longer_than_its_time_writes_nothing_more(runs: Runs) -
     twin = runs.twin
     in_order(runs.site(*wanted(37, "mdx2")))
     before = state(twin, "mdx2")
-    run = runs.site(*wanted(38, "mdx2", 30), hold_at=BEFORE_THE_RULESET)
+    run = runs.site(*wanted(38, "mdx2", 60), hold_at=BEFORE_THE_RULESET)  # more than a busy machine takes to get there
     run.held()
     wait_for("mdx2 undone by its timer", lambda: not pending(twin, "mdx2"))
     # What a module that doesn't look would write now.

@@ -8,7 +8,7 @@ from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
 # login1 as an institution's root may address it, over the institutions' segment: its operations, hpc and own addresses.
-OTHERS = ("203.0.113.10", "192.0.2.70", "2001:db8:0:2104::10", "2001:db8:0:2102::10")
+OTHERS = ("203.0.113.10", "192.0.2.70", "2001:db8:0:2100::10", "2001:db8:0:2102::10")
 OWN = ("192.0.2.10", "2001:db8:0:2101::10")
 KNOCK = """
 for address in {places}; do

@@ -132,14 +132,20 @@ def test_undoing_waits_for_what_a_module_has_begun_to_write(
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
 
 
-def test_a_module_that_hangs_keeps_no_host_from_coming_back(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, handles: list[int]
-) -> None:
-    change = arming.arm(bench.site, bench.wanted())["id"]
+def begun(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Arm a change and have a module begin to write, for which undoing then waits 0.2 s; return the change's id."""
+    change = str(arming.arm(bench.site, bench.wanted())["id"])
     monkeypatch.setattr(restore, "_WRITERS", 0.2)
     monkeypatch.setattr(guard, "BASE", bench.base)
     monkeypatch.setenv(guard.VARIABLE, change)
     guard.refuse_when_over(module([]))
+    return change
+
+
+def test_a_module_that_hangs_keeps_no_host_from_coming_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, handles: list[int]
+) -> None:
+    change = begun(bench, monkeypatch)
     (bench.root / "etc/ssh/sshd_config").write_text("written first")
     assert bench.program(["--id", change, "--why", "timer"]) == 1, "the timer comes again"
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
@@ -152,11 +158,7 @@ def test_a_module_that_hangs_keeps_no_host_from_coming_back(
 def test_undoing_waits_for_what_a_killed_module_started(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, handles: list[int], tmp_path: Path
 ) -> None:
-    change = arming.arm(bench.site, bench.wanted())["id"]
-    monkeypatch.setattr(restore, "_WRITERS", 0.2)
-    monkeypatch.setattr(guard, "BASE", bench.base)
-    monkeypatch.setenv(guard.VARIABLE, change)
-    guard.refuse_when_over(module([]))
+    change = begun(bench, monkeypatch)
     script = f"read _ < {tmp_path}/fifo; echo late > {bench.root}/etc/ssh/sshd_config"
     os.mkfifo(tmp_path / "fifo")
     with ThreadPoolExecutor(1) as pool:
