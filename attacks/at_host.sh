@@ -60,7 +60,7 @@ finish() {
 }
 
 settle() { # let both sshds read their configuration, and wait until they have
-    mkdir -p -m 755 /run/sshd # gone where a socket starts sshd and it doesn't run
+    install -d -m 755 /run/sshd # gone where a socket starts sshd and it doesn't run
     /usr/sbin/sshd -t || { echo "attack broken: sshd refuses its configuration" >&2; return 1; }
     again ssh /run/sshd.pid
     [[ ! -e /etc/ssh/sshd_config_data ]] || again kakehashi-data-sshd /run/kakehashi-data-sshd/sshd.pid
