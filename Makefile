@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Debian's own interpreter; another one: make PYTHON=/path/to/python3.11 deps
 PYTHON ?= /usr/bin/python3
 VENV := .venv
-# Which twin, of which inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo
+# Which twin, of which inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo; `make` says so, too.
 export TWIN ?= default
 export INVENTORY ?= inventories/twin
 # ansible refuses to run where the locale named is not installed; this one always is.
@@ -16,7 +16,8 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-STAGES := lint unit sanity proof test-twin molecule
+# Beside each other, about as long: the twin's tests wait for timers much of their time.
+STAGES := unit proof sanity molecule -- lint test-twin
 
 ##@ Start here
 .PHONY: demo
@@ -24,7 +25,7 @@ demo: need-root deps ## Build the twin, converge it, try every login (root)
 	@tools/demo.sh
 
 .PHONY: test
-test: need-root deps-test ## Everything that proves this repository (root): the stages below, one after another
+test: need-root deps-test ## Everything that proves this repository (root): the stages below
 	@tools/stages.sh $(STAGES)
 
 ##@ Stages of make test
@@ -34,7 +35,7 @@ lint: deps-test ## Read the sources: ruff, mypy, yamllint, shellcheck, ansible-l
 
 .PHONY: unit
 unit: deps-test ## Unit and property tests, with branch coverage of module_utils
-	@$(STAGE) $@ pytest --numprocesses 2 --cov
+	@$(STAGE) $@ pytest --numprocesses 2 --cov --durations 10
 
 .PHONY: sanity
 sanity: deps-test ## ansible-test sanity over the assembled collection
@@ -42,11 +43,11 @@ sanity: deps-test ## ansible-test sanity over the assembled collection
 
 .PHONY: test-twin
 test-twin: need-root deps-test ## Tests on a twin of their own (root)
-	@$(STAGE) $@ pytest -m "twin and not slow"
+	@$(STAGE) $@ pytest -m "twin and not slow" --durations 20
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
-	@$(STAGE) $@ molecule test --all
+	@$(STAGE) $@ tools/molecule.sh
 
 .PHONY: soak
 soak: need-root deps-test ## Sweeps too long for every run (root)
@@ -69,13 +70,31 @@ site: need-root deps ## Run playbooks/site.yml on the twin
 validate: need-root deps ## Try every login on the twin: playbooks/validate.yml
 	@$(STAGE) $@ tools/playbook.sh playbooks/validate.yml
 
+.PHONY: attack
+attack: need-root deps ## Try every way past the rules on the twin, with counter-tests: docs/attacks.md
+	@$(STAGE) $@ tools/attack.sh
+
+.PHONY: check
+check: need-root deps ## Show what playbooks/site.yml would change on the twin, and change nothing
+	@$(STAGE) $@ tools/playbook.sh playbooks/site.yml --check --diff
+
+NODE ?= mdx1
+.PHONY: ssh
+ssh: need-root deps ## Log in to a node of the twin as an operator: make ssh NODE=mdx1
+	@python -m twin --name "$(TWIN)" ssh "$(NODE)"
+
+.PHONY: judges
+judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
+	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
+
 .PHONY: twin-down
-twin-down: need-root deps ## Take the twin down and leave nothing behind
+twin-down: need-root deps ## Take the twin down and leave nothing behind but cached images
 	@$(STAGE) $@ python -m twin --name "$(TWIN)" down
 
 ##@ See and describe
 .PHONY: show
 show: deps ## Print the fabric: hosts, segments, flows, who may log in where; draw it (build/show/)
+	@python -m plugin_utils.check_run "$(INVENTORY)"
 	@ansible-playbook -i "$(INVENTORY)" playbooks/show.yml
 
 .PHONY: proof
@@ -85,6 +104,7 @@ proof: deps ## Prove on paper who can log in where, from what the roles would wr
 .PHONY: docs
 docs: deps ## Write docs/reference/ from the sources: inventory, roles, modules
 	@python -m tools.generate_docs
+	@python -m tools.attacks_page
 
 .PHONY: bench
 bench: need-root deps-test ## Measure, and write the figures to benchmarks/ (root)
@@ -119,3 +139,4 @@ need-root:
 .PHONY: help
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nEach on another twin, of another inventory: make TWIN=rehearsal INVENTORY=inventories/mine demo\n'

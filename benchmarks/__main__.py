@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from itertools import chain
 
 from . import converge
 from .figures import Figure, keep, table
@@ -16,7 +17,7 @@ def main() -> int:
     """Run every benchmark; return 1 where a figure is over its bar or could not be taken."""
     figures: list[Figure] = []
     try:
-        for found in (*proof_figures(), *converge.figures()):
+        for found in chain(proof_figures(), converge.figures()):
             print(f"{found.name}: {found.median:g} {found.unit}", flush=True)
             figures.append(found)
     except BenchmarkError as error:

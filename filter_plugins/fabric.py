@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from module_utils.matrix.knocks import knock_verdict, knocks_prove
 from plugin_utils import show, site
 
 
@@ -25,4 +26,6 @@ class FilterModule:
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,
             "known_hosts_of": site.known_hosts_of,
+            "knock_verdict": knock_verdict,
+            "knocks_prove": knocks_prove,
         }

@@ -7,28 +7,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from module_utils.fabric.problems import FabricError
-from plugin_utils.proof_run import as_json, prove_inventory, report, too_open
+from plugin_utils.filters import in_words
+from plugin_utils.proof_run import as_json, objections, prove_inventory, report
 
 
 def fabric_proof(sources: Sequence[str]) -> dict[str, Any]:
     """Return the proof of inventory sources as plain data, with the report's lines."""
-    try:
-        proof = prove_inventory([str(source) for source in sources])
-    except FabricError as error:
-        raise AnsibleFilterError(str(error)) from error
+    proof = prove_inventory([str(source) for source in sources])
     return {**as_json(proof), "report": report(proof).split("\n")}
 
 
-def fabric_too_open(sources: Sequence[str]) -> list[str]:
-    """Return in words what would let in more than is declared, nothing where the proof holds."""
-    try:
-        return too_open([str(source) for source in sources])
-    except FabricError as error:
-        raise AnsibleFilterError(str(error)) from error
+def fabric_objections(sources: Sequence[str]) -> list[str]:
+    """Return in words why site.yml does not apply these sources; nothing where it may."""
+    return objections([str(source) for source in sources])
 
 
 class FilterModule:
@@ -36,4 +28,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"fabric_proof": fabric_proof, "fabric_too_open": fabric_too_open}
+        return {"fabric_proof": in_words(fabric_proof), "fabric_objections": in_words(fabric_objections)}

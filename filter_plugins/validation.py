@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from module_utils.fabric.problems import FabricError
 from plugin_utils import validation
+from plugin_utils.filters import filters_of
 
-NAMES = ("validation_setup", "probe_credentials")
-
-
-def _in_words(call: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(call)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except FabricError as error:
-            raise AnsibleFilterError(str(error)) from error
-
-    return wrapped
+NAMES = ("validation_setup", "persona_faults", "probe_credentials")
 
 
 class FilterModule:
@@ -33,4 +19,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return filters by name."""
-        return {name: _in_words(getattr(validation, name)) for name in NAMES}
+        return filters_of(validation, NAMES)

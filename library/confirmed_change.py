@@ -54,7 +54,7 @@ options:
         description: The process that runs Ansible there.
         type: int
       started:
-        description: When that process began.
+        description: What tells that process from others of its number, when it began for instance.
         type: str
   take_over:
     description: Undo a change that somebody else holds, then arm.
@@ -65,7 +65,7 @@ options:
     type: bool
     default: false
   trees:
-    description: Files and directories that the change may touch. Left out, all that the roles of this project write.
+    description: Files and directories that the change may touch. Left out, all files that the roles of this project write.
     type: list
     elements: str
   units:
@@ -149,7 +149,9 @@ changed_running:
   elements: str
   returned: state is confirmed, not in check mode
 result:
-  description: How the undoing went, null if nothing was held.
+  description:
+    - How the undoing went, null if nothing was held. C(before) tells how the host had undone the change already;
+      what was written after its timer had come is then undone.
   type: dict
   returned: state is reverted, not in check mode
 """

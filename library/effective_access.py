@@ -51,7 +51,8 @@ effective:
   description: >-
     C(files) by path, C(owned) (uid, gid, mode) by path, C(shadow) without hashes, C(fingerprints) by
     file, C(sshd) and C(sshd_texts), C(ruleset) as it runs and
-    C(ruleset_of_file) as its file would run, C(sockets), C(daemons), C(host_keys), C(problems).
+    C(ruleset_of_file) as its file would run, C(sockets), C(daemons), C(acls), C(privileged), C(listening),
+    C(mounts), C(host_keys), C(problems).
   type: dict
   returned: always
 """

@@ -74,6 +74,7 @@ files_changed:
 from ansible.module_utils.access_control.authorized_keys import KeyLineError, key_lines
 from ansible.module_utils.access_control.granted import GrantError, block, look, write
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 USER = {
     "name": {"type": "str", "required": True},
@@ -101,6 +102,7 @@ def main() -> None:
             if grant.after == grant.before:
                 continue
             if not module.check_mode:
+                refuse_when_over(module)
                 write(user["name"], grant)
             changed.append(grant)
         except KeyLineError as error:

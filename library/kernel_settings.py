@@ -54,6 +54,7 @@ changes:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 ROOM = Path("/proc/sys")
 
@@ -70,6 +71,7 @@ def main() -> None:
         # All are read before one is written: a missing one leaves nothing half done.
         differing = [(name, now, value) for name, value in settings if (now := read(name)) != value]
         if differing and not module.check_mode:
+            refuse_when_over(module)
             for name, value in settings:
                 if read(name) != value:  # writing one may change another
                     (ROOM / name).write_text(value, encoding="utf-8")

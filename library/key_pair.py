@@ -66,6 +66,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.identity.key_pair import KeyPairError, Wanted, carry_out, missing, public_key
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -85,6 +86,7 @@ def main() -> None:
         wanted = Wanted(Path(given["path"]), given["owner"], given["group"], int(given["mode"], 8), given["comment"])
         before, steps = public_key(wanted), missing(wanted)
         if steps and not module.check_mode:
+            refuse_when_over(module)
             carry_out(wanted, steps)
             if left := missing(wanted):
                 module.fail_json(msg=f"{wanted.path}: {', '.join(left)} did not come about; somebody else changes it.")

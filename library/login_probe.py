@@ -34,23 +34,25 @@ options:
         elements: str
         required: true
   identities:
-    description: Private keys.
+    description: Names of the identities that there are keys for.
     type: list
-    elements: dict
+    elements: str
     default: []
-    suboptions:
-      name:
-        description: Name of the identity.
-        type: str
-        required: true
-      private:
-        description: The key, in OpenSSH's text form.
-        type: str
-        required: true
-      certificate:
-        description: A certificate of the key, which is shown before the key itself.
-        type: str
-        default: ""
+  private_keys:
+    description:
+      - The key of each of O(identities), in the same order, in OpenSSH's text form.
+      - An argument of its own, because Ansible writes the arguments of modules to the system's log, and there knows a secret of
+        several lines by nothing but the argument that holds it.
+    type: list
+    elements: str
+    default: []
+  certificates:
+    description:
+      - The certificate of each of O(identities), in the same order, empty where it has none. It is shown before the key itself.
+      - None at all where no identity has one.
+    type: list
+    elements: str
+    default: []
   known_hosts:
     description: Lines of known hosts; a host whose key is not among them is not logged in to.
     type: list
@@ -70,7 +72,7 @@ options:
     type: int
     default: 4
   tcp_timeout:
-    description: Seconds to wait for a connect.
+    description: Seconds to wait for a connect; where nothing answers, it is made once more with twice that.
     type: float
     default: 2.0
   attempt_timeout:
@@ -97,7 +99,8 @@ EXAMPLES = r"""
   login_probe:
     plan: "{{ __example_plan }}"
     users: [{name: sato, identities: [laptop-sato]}]
-    identities: "{{ __example_identities }}"
+    identities: [laptop-sato]
+    private_keys: "{{ [__example_key] }}"
     known_hosts: "{{ __example_known_hosts }}"
   register: __example_probe
 """
@@ -132,16 +135,9 @@ ARGUMENTS = {
         "required": True,
         "options": {"name": NAME, "identities": {"type": "list", "elements": "str", "required": True}},
     },
-    "identities": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": NAME,
-            "private": {"type": "str", "required": True, "no_log": True},
-            "certificate": {"type": "str", "default": ""},
-        },
-    },
+    "identities": {"type": "list", "elements": "str", "default": []},
+    "private_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "certificates": {"type": "list", "elements": "str", "default": []},
     "known_hosts": {"type": "list", "elements": "str", "required": True, "no_log": False},
     "extra": {"type": "list", "elements": "list", "default": []},
     "full": {"type": "bool", "default": False},
@@ -156,11 +152,16 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     given = module.params
+    if len(given["identities"]) != len(given["private_keys"]):
+        module.fail_json(msg="Nothing was tried: private_keys must hold one key for each of identities, in the same order.")
+    certificates = given["certificates"] or [""] * len(given["identities"])
+    if len(certificates) != len(given["identities"]):
+        module.fail_json(msg="Nothing was tried: certificates must hold one text for each of identities, in the same order.")
     try:
         made = run_probe(
             plan_from_data(given["plan"]),
             {user["name"]: user["identities"] for user in given["users"]},
-            [Identity(i["name"], i["private"], i["certificate"]) for i in given["identities"]],
+            [Identity(*one) for one in zip(given["identities"], given["private_keys"], certificates, strict=True)],
             given["known_hosts"],
             Limits(given["workers"], given["tcp_timeout"], given["attempt_timeout"], given["lifetime"]),
             full=given["full"],

@@ -117,6 +117,7 @@ files_changed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe, validate
 from ansible.module_utils.files.plan import PlanError, diffs, parse, plan
 
@@ -161,6 +162,7 @@ def main() -> None:
             for tool in validate(wish, tolerate_missing_tools=module.check_mode):
                 module.warn(f"{tool} is not installed yet, so the files were not validated by it")
             if not module.check_mode:
+                refuse_when_over(module)
                 apply(steps)
     except PlanError as error:
         module.fail_json(msg=str(error))

@@ -110,6 +110,7 @@ calls:
 from pathlib import PurePosixPath
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
 from ansible.module_utils.units import manager
@@ -160,6 +161,7 @@ def bring_about(module: AnsibleModule) -> None:
     states = manager.states(names)
     reload = [["daemon-reload"]] if steps or any(states[n].outdated for n in names if n in states) else []
     if reload and not module.check_mode:
+        refuse_when_over(module)
         apply(steps)
         manager.systemctl(*reload)
         states = manager.states(names)
@@ -172,6 +174,7 @@ def bring_about(module: AnsibleModule) -> None:
     calls = units.calls(wanted, states) + ([["restart", *behind]] if behind else [])
     if not module.check_mode:
         for call in calls:
+            refuse_when_over(module)
             manager.systemctl(call)
     words = [" ".join(call) for call in (*reload, *calls)]
     module.exit_json(

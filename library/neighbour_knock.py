@@ -59,10 +59,13 @@ answers:
   returned: success
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.matrix.knock import KnockError, knock
 
-SPEC = {
+SPEC: dict[str, dict[str, Any]] = {
     "targets": {
         "type": "list",
         "elements": "dict",
@@ -77,13 +80,20 @@ def main() -> None:
     """Knock everywhere, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
-        answers = [
-            {**target, "answer": knock(target["address"], target["port"], patience=module.params["patience"])}
-            for target in module.params["targets"]
-        ]
+        answers = everywhere(module.params["targets"], module.params["patience"])
     except (KnockError, OSError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, answers=answers)
+
+
+def everywhere(targets: list[dict[str, Any]], patience: float) -> list[dict[str, Any]]:
+    """Knock at all targets at the same time, since silence takes ``patience`` seconds to hear."""
+
+    def answered(target: dict[str, Any]) -> dict[str, Any]:
+        return {**target, "answer": knock(target["address"], target["port"], patience=patience)}
+
+    with ThreadPoolExecutor(max_workers=len(targets) or 1) as pool:
+        return list(pool.map(answered, targets))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ foreign:
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.deployer.connection import UnknownConnectionError, live_connection
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import File, PlanError, Wish, diffs, plan
@@ -106,6 +107,8 @@ def bring_about(module: AnsibleModule) -> None:
     found = compare(wanted, now)
     remove = found.foreign if module.params["exclusive"] else ()
     if not module.check_mode:
+        if steps or found.differing or remove:
+            refuse_when_over(module)
         apply(steps)
         if found.differing or remove:
             kernel.load(transaction(content, remove))

@@ -67,8 +67,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.access_control.onward import plan, public_keys
-from ansible.module_utils.access_control.onward_host import OnwardError, apply, observe
+from ansible.module_utils.access_control.onward_host import OnwardError, apply, observe, strangers
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 SPEC: dict[str, dict[str, Any]] = {
     "accounts": {"type": "list", "elements": "str", "default": []},
@@ -83,11 +84,18 @@ def main() -> None:
     directory = Path(module.params["directory"])
     try:
         found = observe(directory)
+        foreign = [] if module.params["read_only"] else strangers(directory)
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}, so the onward keys can't be read: mend that, then run again.")
+    if foreign:
+        module.fail_json(
+            msg=f"{directory} holds {foreign[0]}, which is no onward key pair ({len(foreign)} such things in all) and would be "
+            "removed, so nothing was changed: name a directory of the keys' own, or move them away."
+        )
     accounts = list(found) if module.params["read_only"] else module.params["accounts"]
     steps = plan(accounts, found) if not module.params["read_only"] else []
     if steps and not module.check_mode:
+        refuse_when_over(module)
         try:
             apply(directory, steps, os.uname().nodename)
         except (OnwardError, OSError) as error:

@@ -98,6 +98,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files import disk
 from ansible.module_utils.files.plan import Directory, File, PlanError, diffs
 from ansible.module_utils.files.plan import Wish as FilesWish
@@ -156,6 +157,8 @@ def bring_about(module: AnsibleModule) -> None:
         for tool in disk.validate(rights, tolerate_missing_tools=module.check_mode):
             module.warn(f"{tool} is not installed yet, so sudoers was not validated by it")
     if not module.check_mode:
+        if files or steps:
+            refuse_when_over(module)
         # New administrators are there before what gave others root's rights goes.
         carry_out([step for step in steps if step.gives])
         disk.apply(files)

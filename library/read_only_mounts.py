@@ -62,6 +62,7 @@ from typing import Any
 from ansible.module_utils.access_control.mounts import MountError, parse, plan
 from ansible.module_utils.access_control.mounts_host import apply, observe
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 SPEC: dict[str, dict[str, Any]] = {
     "root": {"type": "path", "required": True},
@@ -82,6 +83,7 @@ def main() -> None:
         units, mounted = observe(module.params["root"])
         steps = plan(wanted, units, mounted)
         if steps and not module.check_mode:
+            refuse_when_over(module)
             apply(steps)
     except (MountError, OSError) as error:
         words = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)

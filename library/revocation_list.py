@@ -56,6 +56,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import File, PlanError, Wish, plan
 from ansible.module_utils.identity.krl import KrlError, build, revoked
@@ -77,6 +78,7 @@ def main() -> None:
         before = _names(Path(given["path"]))
         steps = plan(wish, observe(wish))
         if steps and not module.check_mode:
+            refuse_when_over(module)
             apply(steps)
             if plan(wish, observe(wish)):
                 module.fail_json(msg=f"{given['path']} does not stay as it was written; somebody else changes it.")

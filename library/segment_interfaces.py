@@ -89,6 +89,7 @@ differed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.deployer.connection import UnknownConnectionError, live_connection
 from ansible.module_utils.files import disk
 from ansible.module_utils.files.plan import File, PlanError, Wish, diffs, plan
@@ -144,6 +145,7 @@ def bring_about(module: AnsibleModule) -> None:
     steps = plan(wish, disk.observe(wish))
     differed = differences(interfaces, running)
     if (steps or differed) and not module.check_mode:
+        refuse_when_over(module)
         disk.apply(steps)
         left = system.reconfigure(interfaces, names if steps else tuple(differed), reload=bool(steps))
         if left:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
+inherited: list[int] = []
+"""Open files that programs hold, too: a lock must not go with a module that is killed while its program still writes."""
+
 
 def run(argv: Sequence[str], failure: type[Exception], text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``argv`` without a shell and return what it said; how it ended is the caller's to judge.
@@ -13,7 +16,7 @@ def run(argv: Sequence[str], failure: type[Exception], text: str | None = None) 
     """
     try:
         return subprocess.run(  # noqa: S603 - words, no shell
-            argv, input=text, capture_output=True, encoding="utf-8", errors="replace", check=False
+            argv, input=text, capture_output=True, encoding="utf-8", errors="replace", check=False, pass_fds=inherited
         )
     except FileNotFoundError as error:
         raise failure(f"{argv[0]} is not installed: install the package that brings it, then run again") from error

@@ -29,7 +29,7 @@ _SHOWN = 40
 class Run:
     """What a run brought: all that evidence is made of. ``not_tried`` holds (name, reason).
 
-    ``lent`` names the origins where a user without a key of its own showed an operator's, by user.
+    ``lent`` names the origins where a user without a key that may go there showed another's, by user.
     """
 
     fabric: Fabric
@@ -118,11 +118,19 @@ def counts(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
-    """Write ``validate.json`` for its owner only (directory 0700, file 0600), whole or not at all; return its path."""
+def write_evidence(directory: Path, data: Mapping[str, Any], name: str = "validate.json") -> Path:
+    """Write ``name`` into a directory of its own (0700) as ``write_private`` does; return its path."""
     directory.mkdir(parents=True, mode=0o700, exist_ok=True)
     directory.chmod(0o700)
-    path, draft = directory / "validate.json", directory / f".validate.{os.getpid()}"
+    path = directory / name
+    write_private(path, data)
+    return path
+
+
+def write_private(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON file for its owner only (0600), whole or not at all. A directory that lacks is made, for its owner only."""
+    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(data, file, indent=1, sort_keys=True)
@@ -130,7 +138,6 @@ def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return path
 
 
 def report_lines(run: Run, where: str) -> Iterator[str]:
@@ -143,7 +150,7 @@ def report_lines(run: Run, where: str) -> Iterator[str]:
     yield from LEGEND
     for user, lent in sorted(run.lent.items()):
         where_lent = "every origin" if len(lent) == len(origins) else f"{len(lent)} of {len(origins)} origins"
-        yield f"lent key: {user} has none of its own that may go there; it showed an operator's at {where_lent}"
+        yield f"lent key: {user} has none of its own that may go there; it showed another's at {where_lent}"
     yield ""
     yield from _rows("Differences", [d.text() for d in judgement.differences if not d.observed])
     yield from _rows(

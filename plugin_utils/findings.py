@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.drift import Drift, carried, ports_drift
 from module_utils.matrix.expect import Expectations
 from module_utils.matrix.plan import personas
+from module_utils.matrix.strangers import forwarding_drift
 from module_utils.proof.layer2 import Port, read_ovs_ports
 from module_utils.proof.problem import CannotProve
 from module_utils.proof.world import planned_switches
@@ -16,7 +17,7 @@ from module_utils.proof.world import planned_switches
 from .evidence import Run, judge_run, plans_of, read_results
 from .inventory import load_fabric
 from .live_proof import host_drift
-from .validation import EFFECTIVE, PORTS, PROBE, nobody_to_try
+from .validation import EFFECTIVE, FORWARDING, PORTS, PROBE, nobody_to_try
 
 
 def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ended: str) -> tuple[Run, Expectations]:
@@ -32,9 +33,10 @@ def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ende
         if name in seen and "effective" in seen[name].get(EFFECTIVE, {})
     }
     ports, unread = _switch_ports(fabric, seen)
+    forwarding, unread_rules = _switch_forwarding(ports, seen)
     left_out = _left_out(fabric, arguments["limited_to"])
     missed = [
-        *((name, reason) for name, reason in (*_missed(fabric, seen), *unread) if name not in left_out),
+        *((name, reason) for name, reason in (*_missed(fabric, seen), *unread, *unread_rules) if name not in left_out),
         *((name, "left out by --limit") for name in left_out),
         *nobody_to_try(personas(fabric)),
         *((k.split(":")[0], k.split(":", 1)[1].strip()) for k in arguments["missing_keys"]),
@@ -53,7 +55,7 @@ def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ende
         not_tried=[(n, r) for n, r in missed if n not in excused],
         excused=[(n, r) for n, r in missed if n in excused],
         lent={user: sorted(origins) for user, origins in arguments["lent"].items()},
-        drift=sorted({*host_drift(fabric, effective, ports), *_switch_drift(fabric, ports)}),
+        drift=sorted({*host_drift(fabric, effective, ports), *_switch_drift(fabric, ports), *forwarding}),
     )
     judge_run(run, expectations)
     return run, expectations
@@ -89,6 +91,19 @@ def _switch_ports(fabric: Fabric, seen: Mapping[str, Any]) -> tuple[dict[str, di
         except (KeyError, TypeError, ValueError):
             unread.append((name, f"its ports were not read: {_reason(answer)}"))
     return ports, unread
+
+
+def _switch_forwarding(switches: Iterable[str], seen: Mapping[str, Any]) -> tuple[list[Drift], list[tuple[str, str]]]:
+    """Return how switches forward beside their ports' VLANs, and those of ``switches`` that didn't tell."""
+    found: list[Drift] = []
+    unread: list[tuple[str, str]] = []
+    for name in switches:
+        answer = seen.get(name, {}).get(FORWARDING, {})
+        try:
+            found += forwarding_drift(name, answer["stdout"])
+        except (KeyError, TypeError, ValueError):
+            unread.append((name, f"its rules of forwarding were not read: {_reason(answer)}"))
+    return found, unread
 
 
 def _switch_drift(fabric: Fabric, ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 _PROC = Path("/proc")
+_MACHINE = Path("/etc/machine-id")
+_NAMELESS = "-"
 
 
 def holder(proc: Path = _PROC, pid: int | None = None) -> dict[str, Any]:
-    """Return who makes a change in this run: ``operator``, ``controller``, ``pid``, and when that process ``started``."""
+    """Return who makes a change in this run: ``operator``, ``controller``, ``pid``, and which process that was (``started``)."""
     top = run_of(os.getpid() if pid is None else pid, proc)
     return {
         "operator": os.environ.get("SUDO_USER") or getpass.getuser(),
@@ -31,22 +32,33 @@ def run_of(pid: int, proc: Path = _PROC) -> int:
     return pid
 
 
-def started(pid: int, proc: Path = _PROC) -> str:
-    """Return when a process began (UTC, whole seconds); empty where there is none of that number."""
+def started(pid: int, proc: Path = _PROC, machine: Path = _MACHINE) -> str:
+    """Return what tells a process from all others that have, had or will have its number; empty where there is none.
+
+    It is four words: the machine (machine-id(5), ``-`` without one), its boot, the namespace of processes and the clock ticks
+    after the boot (proc(5)), so that neither a clock that is set nor a container of the same name makes two runs look alike.
+    """
     try:
-        ticks = int(_stat(pid, proc)[19])
-        booted = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
-    except (OSError, IndexError, ValueError, StopIteration):
+        ticks = _stat(pid, proc)[19]
+        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        namespace = (proc / "self/ns/pid").readlink().name
+    except (OSError, IndexError):
         return ""
-    seconds = int(booted.split()[1]) + ticks // os.sysconf("SC_CLK_TCK")
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        name = machine.read_text(encoding="ascii").strip() or _NAMELESS
+    except (OSError, UnicodeDecodeError):
+        name = _NAMELESS
+    return f"{name} {boot} {namespace} {ticks}"
 
 
-def is_over(who: dict[str, Any], proc: Path = _PROC) -> bool:
-    """Return whether ``who`` was a run on this machine that is no more. Of other machines nothing is known from here."""
-    if who.get("controller") != socket.gethostname() or not who.get("pid"):
+def is_over(who: dict[str, Any], proc: Path = _PROC, machine: Path = _MACHINE) -> bool:
+    """Return whether ``who`` was a run on this machine that is no more. Of others nothing is known from here."""
+    here, began = started(os.getpid(), proc, machine).split(), str(who.get("started", "")).split()
+    if who.get("controller") != socket.gethostname() or not who.get("pid") or not here or len(began) != len(here):
         return False
-    return started(int(who["pid"]), proc) != who.get("started")
+    if began[:2] != here[:2]:  # another boot: of this very machine, or of another one
+        return began[0] == here[0] != _NAMELESS
+    return began[2] == here[2] and started(int(who["pid"]), proc, machine).split() != began
 
 
 def _stat(pid: int, proc: Path) -> list[str]:

@@ -65,6 +65,9 @@ def _load(sources: Sequence[str | Path]) -> tuple[RawFabric, Locator, dict[str, 
     if missing or not sources:
         where = ", ".join(map(str, missing)) or "(no inventory)"
         raise FabricError([f"{where}: there is no such inventory; name a directory such as inventories/twin"])
+    for source in map(Path, sources):
+        if inside := _inventories(source):
+            raise FabricError([f"{source}: holds inventories and is none itself; name one of them: {', '.join(inside)}"])
     broken = Locator(sources).broken
     if broken:
         raise FabricError(broken)
@@ -95,6 +98,13 @@ def _load(sources: Sequence[str | Path]) -> tuple[RawFabric, Locator, dict[str, 
     locator, plain = Locator(sources, precedence), partial(_resolved, loader, {})
     own = {name: overrides(name, variables, plain, locator.locate) for name, variables in written.items()}
     return _raw(loader, written, precedence, groups), locator, own
+
+
+def _inventories(source: Path) -> list[str]:
+    """Return the inventories in a directory that is none itself."""
+    if not source.is_dir() or any(path.is_file() for path in source.iterdir()):
+        return []
+    return sorted(str(path.parent) for path in source.glob("*/hosts.yml"))
 
 
 def _inventory_files(source: Path) -> list[Path]:
@@ -147,7 +157,9 @@ def _text(loader: DataLoader, variables: Mapping[str, Any], value: str) -> Any:
     if "{{" not in value and "{%" not in value:
         return str(value)
     try:
-        return _resolved(loader, {}, Templar(loader=loader, variables=dict(variables)).template(value))
+        result = Templar(loader=loader, variables=dict(variables)).template(value)
+        # What is marked unsafe stays a template; as text it is as good as any.
+        return str(result) if result == value else _resolved(loader, {}, result)
     except AnsibleError as error:
         if "decrypt" in str(error.message):
             return _ENCRYPTED

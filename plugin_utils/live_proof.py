@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from module_utils.adoption.people import sudo_findings
+from module_utils.access_control.role_files import data_set_mounts
+from module_utils.adoption.people import sudo_findings, users
 from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import host_views
 from module_utils.matrix.drift import (
+    NETWORK,
+    PACKET_FILTER,
     SSHD,
     SUDO,
     Drift,
@@ -21,7 +24,15 @@ from module_utils.matrix.drift import (
     options_drift,
     ruleset_drift,
 )
-from module_utils.matrix.effective import DEFAULTS, RULESET, SIGNING_PUBLIC, UNITS
+from module_utils.matrix.effective import DATA_CONFIG, DEFAULTS, PACKAGE_UNITS, RULESET, SIGN_CONFIG, SIGNING_PUBLIC, UNITS
+from module_utils.matrix.strangers import (
+    acl_drift,
+    listeners_drift,
+    members_drift,
+    mounts_drift,
+    numbers_drift,
+    privileged_drift,
+)
 from module_utils.proof.authorities import PUBLIC
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
@@ -54,7 +65,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
             yield Drift(name, SSHD, "files", str(error))
             continue
         wanted = {p: comparable(p, t, renderer.knows_keys_in(p)) for p, t in files.items() if p not in _GENERATED}
-        exclusive = (*EXCLUSIVE, *(p for p in settings["files"] if any(fnmatch(p, unit) for unit in UNITS)))
+        exclusive = (*EXCLUSIVE, *(p for p in settings["files"] if any(fnmatch(p, unit) for unit in (*UNITS, *PACKAGE_UNITS))))
         seen = {
             p: comparable(p, t, renderer.knows_keys_in(p))
             for p, t in settings["files"].items()
@@ -64,6 +75,14 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         yield from options_drift(name, settings["daemons"], settings["files"].get(DEFAULTS, ""), wanted)
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
         yield from sudo_drift(name, settings["files"], views[name])
+        yield from daemons_drift(name, settings)
+        arguments = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
+        try:
+            yield from strangers_drift(name, settings, views[name], arguments)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            yield Drift(
+                name, NETWORK, ", ".join(arguments), "is not of the shape that its role takes, so not all could be judged"
+            )
     yield from proof_drift(fabric, effective, ports)
 
 
@@ -105,8 +124,56 @@ def groups(text: str) -> dict[str, int]:
 def sudo_drift(host: str, files: Mapping[str, str], view: Mapping[str, Any]) -> Iterator[Drift]:
     """Yield who may become root on a host and is no operator."""
     sudoers = {path: text for path, text in files.items() if path.startswith("/etc/sudoers")}
-    for finding in sudo_findings(sudoers, files.get("/etc/group", ""), view):
+    found = users(files.get("/etc/passwd", ""), {})
+    for finding in sudo_findings(sudoers, files.get("/etc/group", ""), view, found):
         yield Drift(host, SUDO, finding.subject, "may become root and is no declared operator")
+    for user in found:
+        if user.uid == 0 and user.name != "root":
+            yield Drift(host, SUDO, f"/etc/passwd: {user.name}", "is root under another name (uid 0)")
+
+
+def daemons_drift(host: str, settings: Mapping[str, Any]) -> Iterator[Drift]:
+    """Yield where what runs, or will run after a restart, isn't what the files on the disk say."""
+    if settings.get("sshd_stale"):
+        yield Drift(
+            host, SSHD, "/etc/ssh/sshd_config", "was changed after sshd read it, so other rules may be in force: reload sshd"
+        )
+    if settings.get("data_sshd_stale"):
+        words = "was changed after the data service read it, so other rules may be in force: reload kakehashi-data-sshd"
+        yield Drift(host, SSHD, DATA_CONFIG, words)
+    if settings.get("sign_sshd_stale"):
+        words = "was changed after the signer read it, so other rules may be in force: reload kakehashi-sign-sshd"
+        yield Drift(host, SSHD, SIGN_CONFIG, words)
+    state = settings.get("filter_at_boot", "enabled")
+    if state != "enabled":
+        yield Drift(
+            host, PACKET_FILTER, "nftables.service", f"is {state or 'not there'}: after a restart there is no packet filter"
+        )
+
+
+def strangers_drift(
+    host: str, settings: Mapping[str, Any], view: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> Iterator[Drift]:
+    """Yield who and what is on a host beside what is declared there; ``overrides`` are role arguments by whole name."""
+    passwd, group = (settings["files"].get(path, "") for path in ("/etc/passwd", "/etc/group"))
+    people = [u for u in overrides.get("base_users", view["base"]["users"]) if u.get("state", "present") == "present"]
+    data = view.get("data_server")
+    accounts = overrides.get("data_server_accounts", data["accounts"]) if data else []
+    numbers = {person["name"]: person["uid"] for person in (*people, *accounts)}
+    yield from members_drift(host, group, passwd, numbers)
+    yield from numbers_drift(host, passwd, numbers)
+    yield from acl_drift(host, settings.get("acls", ()))
+    yield from privileged_drift(host, settings.get("privileged", {}))
+    rules = overrides.get("packet_filter_input", view["packet_filter"]["input"])
+    declared = {rule["port"] for rule in rules if rule["protocol"] == "tcp"}
+    sign = view.get("certificate_authority")
+    logins = {22} | ({overrides.get("data_server_port", data["port"])} if data else set())
+    logins |= {overrides.get("certificate_authority_port", sign["port"])} if sign else set()
+    yield from listeners_drift(host, settings.get("listening", ()), settings.get("socket_units", ""), declared, logins)
+    if data:
+        root = overrides.get("data_server_root", "/srv/kakehashi")
+        mounts = data_set_mounts(overrides.get("data_server_data_sets", ()), root)
+        yield from mounts_drift(host, settings.get("mounts", ""), root, {mount["target"] for mount in mounts})
 
 
 def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:

@@ -13,6 +13,7 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SUFFIXES = (".yml", ".yaml")
 FOLDERS = ("group_vars", "host_vars")
 VAULT_HEADER = "$ANSIBLE_VAULT;"
+_TOO_DEEP = "is nested too deeply, or an alias (*name) stands within what it names; write it out"
 
 
 class Locator:
@@ -86,6 +87,9 @@ class Locator:
         return self._trees
 
     def _read(self, path: Path, trees: list[tuple[Path, yaml.Node]]) -> None:
+        if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+            self._broken.append(f"{path}: is no file with text; take it out of the inventory")
+            return
         try:
             text = path.read_text(encoding="utf-8")
             node = None if text.startswith(VAULT_HEADER) else yaml.compose(text, Loader=_LOADER)
@@ -98,12 +102,21 @@ class Locator:
             )
         except (yaml.YAMLError, UnicodeDecodeError):
             self._broken.append(f"{path}: is no YAML: holds bytes that are no text; save the file as UTF-8")
+        except RecursionError:
+            self._broken.append(f"{path}: {_TOO_DEEP}")
         except OSError as error:
             self._broken.append(f"{path}: can't be read: {error.strerror}; make it readable for whoever runs the playbook")
         else:
             if node is not None:
-                trees.append((path, node))
-                self._broken.extend(_twice(path, node))
+                self._take(path, node, trees)
+
+    def _take(self, path: Path, node: yaml.Node, trees: list[tuple[Path, yaml.Node]]) -> None:
+        try:
+            self._broken.extend(_twice(path, node))
+        except RecursionError:
+            self._broken.append(f"{path}: {_TOO_DEEP}")
+        else:
+            trees.append((path, node))
 
 
 def _yaml_files(sources: Sequence[Path]) -> Iterator[Path]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,16 +14,26 @@ from typing import Any
 
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.problems import FabricError
+from module_utils.proof.admins import extra_admins
 from module_utils.proof.findings import Kind, Proof
 from module_utils.proof.prove import prove
 
+from .evidence import write_private
 from .inventory import load_fabric
 from .render import render_fabric
 
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
 _SHOWN = 200
-_TOO_OPEN: tuple[Kind, ...] = ("extra_login", "open_port", "passes_on", "forwards")
+_NEVER_APPLIED: tuple[Kind, ...] = (
+    "extra_login",
+    "extra_admin",
+    "open_port",
+    "passes_on",
+    "forwards",
+    "account_calls_out",
+    "cannot_prove",
+)
 
 
 def with_keys(fabric: Fabric) -> Fabric:
@@ -38,16 +47,31 @@ def with_keys(fabric: Fabric) -> Fabric:
 
 def prove_inventory(sources: Sequence[str | Path]) -> Proof:
     """Return the proof of an inventory. Raises ``FabricError`` where the inventory itself is wrong."""
-    fabric = with_keys(load_fabric(*sources))
-    return prove(fabric, render_fabric(fabric))
+    return _proof(with_keys(load_fabric(*sources)))
 
 
-def too_open(sources: Sequence[str | Path]) -> list[str]:
-    """Return in words what hosts that enforce would let in beyond the declaration. Raises ``FabricError`` as above."""
+def objections(sources: Sequence[str | Path]) -> list[str]:
+    """Return in words what hosts that enforce would let in beyond the declaration, or what can't be judged of them.
+
+    Whom the inventory's own role arguments would shut out is told, too, once all hosts enforce: before that, what leads
+    through one that only observes is closed on purpose. Raises ``FabricError`` as above.
+    """
     fabric = with_keys(load_fabric(*sources))
     enforcing = {host.name for host in fabric.managed_hosts if host.enforce}
-    findings = prove(fabric, render_fabric(fabric)).findings
-    return [str(finding) for finding in findings if finding.kind in _TOO_OPEN and finding.host in enforcing]
+    every = len(enforcing) == len(fabric.managed_hosts)
+    closing = {host.name for host in fabric.managed_hosts if host.overrides} if every else set()
+    findings = [
+        f
+        for f in _proof(fabric).findings
+        if (f.kind in _NEVER_APPLIED and f.host in enforcing) or (f.kind == "missing_login" and f.host in closing)
+    ]
+    return list(dict.fromkeys(str(finding) for finding in findings))
+
+
+def _proof(fabric: Fabric) -> Proof:
+    proof = prove(fabric, render_fabric(fabric))
+    proof.findings += extra_admins(fabric)
+    return proof
 
 
 def as_json(proof: Proof) -> dict[str, Any]:
@@ -67,7 +91,7 @@ def report(proof: Proof) -> str:
     """Return what a terminal shows: one line for each finding, grouped by host, and the summary."""
     lines = [str(finding) for finding in sorted(proof.findings, key=lambda f: (f.host, f.kind))]
     if len(lines) > _SHOWN:
-        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; all of them are in the JSON file"]
+        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --json FILE writes all of them"]
     return "\n".join([*lines, proof.summary()])
 
 
@@ -88,8 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report(proof))
     if chosen.json is not None:
         try:
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps(as_json(proof), indent=2) + "\n", encoding="utf-8")
+            write_private(chosen.json, as_json(proof))
         except OSError as error:
             print(
                 f"{chosen.json}: can't be written ({error.strerror}); run it as its owner, or name another file with --json",

@@ -86,7 +86,7 @@ class Renderer:
 
     def knows_keys_in(self, path: str) -> bool:
         """Return whether the keys in a file that hosts made for themselves are the real ones."""
-        if path == AUTHORITIES:
+        if path in (AUTHORITIES, PUBLIC):
             return self._made.authorities is not None
         return (self._made.signing if path.startswith(SIGNING_KEYS) else self._made.onward) is not None
 
@@ -198,6 +198,9 @@ class Renderer:
 
     def _services(self, view: _Arguments) -> dict[str, Files]:
         found = {"base": self._base(view)}
+        if "log_forwarding" in view.of_fabric:
+            path, role = "/etc/systemd/journal-upload.conf.d/kakehashi.conf", "log_forwarding"
+            found[role] = {path: self._render(role, "journal-upload.conf.j2", view)}
         return {**found, "login_server": self._login_server(view)} if "login_server" in view.of_fabric else found
 
     def _base(self, view: _Arguments) -> Files:
@@ -211,8 +214,6 @@ class Renderer:
         }
         if values["base_time_servers"]:
             files["/etc/systemd/timesyncd.conf.d/kakehashi.conf"] = self._render(role, "timesyncd.conf.j2", view)
-        if values["base_journal_target"]:
-            files["/etc/systemd/journal-upload.conf.d/kakehashi.conf"] = self._render(role, "journal-upload.conf.j2", view)
         for source in values["base_package_sources"]:
             path = f"/etc/apt/sources.list.d/{source['name']}.sources"
             files[path] = self._render(role, "package.sources.j2", view, source={"components": (), **source})

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from module_utils.fabric import access
 from module_utils.fabric.access import Persona
@@ -21,6 +21,7 @@ OUTSIDE = ("203.0.113.254", "2001:db8:ffff::1")
 """Addresses of nobody, to ask sshd what a stranger would meet."""
 EFFECTIVE, ONWARD, PROBE, PORTS = "validate_effective", "validate_onward", "validate_probe", "validate_ports"
 CERTIFICATES = "validate_certificates"
+FORWARDING = "validate_forwarding"
 """Names under which the playbook registers answers."""
 
 
@@ -34,6 +35,7 @@ class _Key:
 
 
 Setup = dict[str, dict[str, Any]]
+Trust: TypeAlias = Literal["all", "own", "none"]
 
 
 def validation_setup(sources: Sequence[str]) -> Setup:
@@ -64,25 +66,39 @@ def _connections(fabric: Fabric, people: Sequence[Persona], host: Host) -> Any:
             yield {"user": persona.name, "address": address}
 
 
-def probe_credentials(hostvars: Mapping[str, Any], sources: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def persona_faults(keys: Any) -> list[str]:
+    """Return in words what is wrong with ``validate_personas``, a list of ``{name, key: path of a private key}``."""
+    form = "write it as [{name: USER, key: PATH OF A PRIVATE KEY}, ...]"
+    if not isinstance(keys, Sequence) or isinstance(keys, str):
+        return [f"validate_personas is no list: {form}"]
+    found = []
+    for number, row in enumerate(keys):
+        lacks = [word for word in ("name", "key") if not (isinstance(row, Mapping) and isinstance(row.get(word), str))]
+        if lacks:
+            found.append(f"validate_personas[{number}] lacks {' and '.join(lacks)}: {form}")
+    return found
+
+
+def probe_credentials(
+    hostvars: Mapping[str, Any], sources: Sequence[str], keys: Sequence[Mapping[str, Any]], rehearsed: bool = False
+) -> dict[str, Any]:
     """Return what the probes show and believe: ``origins``, ``known_hosts``, ``missing`` (rows), ``lent``.
 
     ``keys`` are ``{name, key: path of a private key}``. Onward keys and public host keys are taken from what was
     registered on the hosts. ``origins`` holds for each origin ``users`` and the ``identities`` with private keys that
-    it needs, and no others (``_shown_from``). Users without a key of their own are lent the probe operators' ones,
-    which open most: ``lent`` names the origins where that is so, by user.
+    it needs, and no others (``_shown_from``). Users without a key that may go to an origin are lent the probe operators'
+    ones, which open most, or the probe accounts' where those may not go either: ``lent`` names the origins where that is
+    so, by user. ``rehearsed``: on a twin all keys are made for it, so operators' keys go everywhere.
     """
     fabric = load_fabric(*sources)
     people = personas(fabric)
-    private = _private_keys(hostvars, fabric, people, keys)
+    private, unread = _private_keys(hostvars, fabric, people, keys)
     home = _at_home(fabric, people)
-    to_lend = [f"own-{p.name}" for p in people if p.kind == "operator" and f"own-{p.name}" in private]
-    shown = {
-        host.name: {
-            p.name: _shown_from(p, private, trusted=host.managed or (p.name, host.name) in home) or to_lend for p in people
-        }
-        for host in fabric.hosts.values()
-    }
+    shown: dict[str, dict[str, list[str]]] = {}
+    for host in fabric.hosts.values():
+        own = {p.name: _shown_from(p, private, _trust(p, host, home, rehearsed=rehearsed)) for p in people}
+        to_lend = _to_lend(people, own)
+        shown[host.name] = {name: identities or to_lend for name, identities in own.items()}
     lent: dict[str, list[str]] = {}
     for origin, users in shown.items():
         for user, identities in users.items():
@@ -91,7 +107,7 @@ def probe_credentials(hostvars: Mapping[str, Any], sources: Sequence[str], keys:
     return {
         "origins": {origin: _origin(users, private) for origin, users in shown.items()},
         "known_hosts": [line for host in fabric.managed_hosts for line in _known(hostvars, host.name)],
-        "missing": list(_missing(fabric, people, private)),
+        "missing": list(_missing(fabric, people, private, unread)),
         "lent": lent,
     }
 
@@ -108,23 +124,27 @@ def nobody_to_try(people: Sequence[Persona]) -> list[tuple[str, str]]:
 
 def _private_keys(
     hostvars: Mapping[str, Any], fabric: Fabric, people: Sequence[Persona], keys: Sequence[Mapping[str, Any]]
-) -> dict[str, _Key]:
-    """Return the private keys that there are, by identity: ``own-<user>`` and ``onward-<account>-<login server>``."""
-    own = {k["name"]: str(k["key"]) for k in keys}
+) -> tuple[dict[str, _Key], dict[str, str]]:
+    """Return the private keys by identity (``own-<user>``, ``onward-<account>-<login server>``), and why a file can't be read."""
+    own = {k["name"]: k["key"] for k in keys}
     onward = {h.name: _registered(hostvars, h.name, ONWARD) for h in access.login_servers(fabric)}
     signed = {h.name: _registered(hostvars, h.name, CERTIFICATES) for h in access.login_servers(fabric)}
     found: dict[str, _Key] = {}
+    unread: dict[str, str] = {}
     for persona in people:
         if persona.kind == "account":
             certificates = _onward(signed, persona.name)
-            for name, key in _onward(onward, persona.name).items():
-                found[name] = _Key(persona.name, key, certificates.get(name, ""))
-        if (text := _read(own.get(persona.name, ""))) is not None:
-            found[f"own-{persona.name}"] = _Key(persona.name, text)
-    return found
+            for name, text in _onward(onward, persona.name).items():
+                found[name] = _Key(persona.name, text, certificates.get(name, ""))
+        if persona.name in own:
+            try:
+                found[f"own-{persona.name}"] = _Key(persona.name, _read(own[persona.name]))
+            except (OSError, UnicodeDecodeError) as error:
+                unread[persona.name] = f"{own[persona.name]}: {getattr(error, 'strerror', None) or 'it is no text'}"
+    return found, unread
 
 
-def _missing(fabric: Fabric, people: Sequence[Persona], private: Mapping[str, _Key]) -> Iterator[str]:
+def _missing(fabric: Fabric, people: Sequence[Persona], private: Mapping[str, _Key], unread: Mapping[str, str]) -> Iterator[str]:
     for persona in people if fabric.identity is not None else ():
         bare = [n for n, k in private.items() if _is_onward(n, k, persona) and not k.certificate]
         if bare:
@@ -133,36 +153,56 @@ def _missing(fabric: Fabric, people: Sequence[Persona], private: Mapping[str, _K
         if persona.kind == "account" and not any(_is_onward(n, k, persona) for n, k in private.items()):
             yield f"{persona.name}: no onward key on any login server; run playbooks/site.yml first"
         if persona.kind in ("account", "operator") and f"own-{persona.name}" not in private:
-            yield f"{persona.name}: no key of their own; name its file in validate_personas"
+            if persona.name in unread:
+                yield f"{persona.name}: the file that validate_personas names for them can't be read ({unread[persona.name]})"
+            else:
+                yield f"{persona.name}: no key of their own; name its file in validate_personas"
     if not any(p.kind == "operator" and f"own-{p.name}" in private for p in people):
         for persona in people:
             if persona.kind not in ("account", "operator") and f"own-{persona.name}" not in private:
                 yield f"{persona.name}: no key was shown: it has none of its own, and no probe operator has one to lend"
 
 
-def _shown_from(persona: Persona, private: Mapping[str, _Key], *, trusted: bool) -> list[str]:
-    """Return the identities of a persona's own that are sent to an origin; ``trusted`` where all of them may go.
+def _trust(persona: Persona, host: Host, home: frozenset[tuple[str, str]], *, rehearsed: bool) -> Trust:
+    """Return which of a persona's keys may go to an origin.
 
-    An origin is trusted with a persona's keys where root is ours, or where the persona is at home (``_at_home``).
-    To others go the own keys of those that exist to be tried, and no onward keys.
+    ``all`` where root is ours, or where the persona is at home (``_at_home``). To others go the ``own`` keys of accounts
+    that exist to be tried: they open a session on a login server and nothing more. An operator's key makes root of who
+    has it, so it goes to nobody else's machine; on a twin it is made for the twin.
     """
+    if host.managed or (persona.name, host.name) in home:
+        return "all"
+    return "own" if persona.kind == "account" or (rehearsed and persona.kind == "operator") else "none"
+
+
+def _shown_from(persona: Persona, private: Mapping[str, _Key], trust: Trust) -> list[str]:
+    """Return the identities of a persona's own that are sent to an origin."""
     own = f"own-{persona.name}"
     # First: sshd allows few tries, and certificates of onward keys are shown before all keys.
-    names = [own] if own in private and (trusted or persona.kind in ("account", "operator")) else []
-    return names + [name for name, key in private.items() if trusted and _is_onward(name, key, persona)]
+    names = [own] if own in private and trust != "none" else []
+    return names + [name for name, key in private.items() if trust == "all" and _is_onward(name, key, persona)]
+
+
+def _to_lend(people: Sequence[Persona], own: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the keys shown at an origin by who has none there: operators' where they are there, else accounts'."""
+    for kind in ("operator", "account"):
+        lent = [f"own-{p.name}" for p in people if p.kind == kind and f"own-{p.name}" in own[p.name]]
+        if lent:
+            return lent
+    return []
 
 
 def _at_home(fabric: Fabric, people: Sequence[Persona]) -> frozenset[tuple[str, str]]:
-    """Return each (user, origin) where the user belongs, or from where it has a declared use of its onward key.
+    """Return each (user, origin) where the user belongs, or from where it has a declared use of its key.
 
-    Login servers accept people's own keys, all that lies behind them accepts onward ones.
+    Login servers accept accounts' own keys, all that lies behind them onward ones; operators have one key for both.
     """
     found = {(name, host.name) for host in fabric.hosts.values() for name in (host.initial_user, *host.local_users) if name}
-    behind = [host for host in fabric.managed_hosts if not access.is_login_server(fabric, host)]
     for persona in people:
-        for host in behind:
-            found.update((persona.name, path.origin) for path in access.declared_logins(fabric, persona, host))
-            found.update((persona.name, path.origin) for path in access.declared_data(fabric, persona, host))
+        for host in fabric.managed_hosts:
+            if persona.kind == "operator" or not access.is_login_server(fabric, host):
+                found.update((persona.name, path.origin) for path in access.declared_logins(fabric, persona, host))
+                found.update((persona.name, path.origin) for path in access.declared_data(fabric, persona, host))
     return frozenset(found)
 
 
@@ -195,11 +235,8 @@ def _known(hostvars: Mapping[str, Any], host: str) -> list[str]:
     return [f"{host} {' '.join(key.split()[:2])}" for key in effective.get("host_keys", ()) if key.strip()]
 
 
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8") if path else None
-    except (OSError, UnicodeDecodeError):
-        return None
+def _read(path: str) -> str:
+    return Path(path).expanduser().read_text(encoding="utf-8")
 
 
 def _onward(onward: Mapping[str, Any], account: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ def assemble(root: Path, parent: Path) -> Path:
         AssemblyError: if a file can't be rewritten.
     """
     collection = parent / "ansible_collections" / NAMESPACE / NAME
-    shutil.rmtree(collection, ignore_errors=True)
+    shutil.rmtree(collection, ignore_errors=True)  # it may not be there yet
     own = own_packages(root)
     for room, place in ROOMS.items():
         for source in _sources(root / room):

@@ -156,7 +156,7 @@ def stale(pages: Mapping[str, str], reference: Path) -> list[str]:
 
 def write(pages: Mapping[str, str], reference: Path) -> None:
     """Put the pages, and nothing else, into the reference directory."""
-    shutil.rmtree(reference, ignore_errors=True)
+    shutil.rmtree(reference, ignore_errors=True)  # it may not be there yet
     for name, text in pages.items():
         path = reference / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,8 +44,8 @@ Complete examples: `inventories/twin` and `inventories/jhpcn`.
 | public key | `"ssh-ed25519 AAAA... comment"`, one line |
 
 Groups with a meaning of their own: `operator_hosts` (where Ansible runs; needs a member), `switches` (its members have the
-variables of a switch), `package_servers` (in a twin they serve Debian packages). All other groups are yours: flows and
-platforms name them.
+variables of a switch), `package_servers` (`site.yml` converges them before the hosts that need them; in a twin they serve
+Debian packages). All other groups are yours: flows and platforms name them.
 """
 PARTS = (
     ("Of the whole fabric", "In `group_vars/all`, each of them once.", schema.GLOBALS, None),

@@ -88,6 +88,13 @@ class Groups:
                 (group / "cgroup.freeze").write_text(str(int(frozen)))
                 _await_frozen(group, frozen)
 
+    def thaw(self) -> None:
+        """Let go on what a command that was cut short left held."""
+        for tree in self.trees:
+            for switch in (tree / _TOP / self.twin).glob("*/cgroup.freeze"):
+                if switch.read_text().strip() == "1":
+                    self.freeze(switch.parent.name, False)
+
     def remove(self, node: str | None = None) -> None:
         """Remove the (empty) groups of a node, or all of the twin."""
         for tree in self.trees:
@@ -125,6 +132,8 @@ def _rmdir_when_empty(path: Path, *, seconds: float = 10) -> None:
     while True:
         try:
             path.rmdir()
+        except FileNotFoundError:
+            return  # the node's own systemd, which is ending, was quicker
         except OSError as error:
             if error.errno != errno.EBUSY or time.monotonic() > end:
                 raise

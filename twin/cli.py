@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from module_utils.fabric.problems import FabricError
+from twin.cgroups import Groups
 from twin.errors import TwinError
 from twin.faults import DIRECTIONS
 from twin.paths import Paths, paths_of, remove_empty_parents
@@ -27,7 +28,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog=".venv/bin/python -m twin", description="Build and use a twin of a fabric on this machine."
     )
-    top.add_argument("--name", default="default", help="name of the twin (default: %(default)s); several may run side by side")
+    top.add_argument(
+        "--name",
+        default=os.environ.get("TWIN") or "default",
+        help="name of the twin (default: TWIN of the environment, now %(default)s); several may run side by side",
+    )
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help_text: str, *, group: str = "change", locked: bool = True) -> argparse.ArgumentParser:
@@ -100,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.locked:
             return call(paths, arguments)
         with _locked(paths):
+            Groups(paths.twin).thaw()  # nobody else holds them: the lock is ours
             status = call(paths, arguments)
         _forget_lock(paths)
         return status

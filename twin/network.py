@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pyroute2 import IPRoute, NetlinkError
 
+from twin.errors import TwinError
 from twin.paths import NETNS, Paths
 from twin.plan import End, Link, Plan
 
@@ -86,7 +87,7 @@ class Network:
         for end in link.ends:
             self.remove_interface(end.node, end.interface)
         one, other = link.ends
-        with IPRoute() as ipr:
+        with _in_words(f"the cable {link.name}"), IPRoute() as ipr:
             ipr.link("add", kind="veth", **self._end(one), peer=self._end(other))
         self.finish_link(link)
 
@@ -115,7 +116,7 @@ class Network:
         """Give the operators' host its (interface, address, prefix length) and no way out of the twin."""
         with self._netlink(node) as ipr:
             for interface, address, length in addresses:
-                index = ipr.link_lookup(ifname=interface)[0]
+                index = _index(ipr, node, interface)
                 ipr.link("set", index=index, state="up")
                 with self.inside(node):
                     _write_sysctl(f"ipv6/conf/{interface}/accept_dad", "0")
@@ -129,13 +130,13 @@ class Network:
         """Let nothing leave by `ends`. The carrier stays, as when a line far away is cut."""
         for end in ends:
             with self._netlink(end.node) as ipr:
-                ipr.tc("replace", "blackhole", index=ipr.link_lookup(ifname=end.interface)[0])
+                ipr.tc("replace", "blackhole", index=_index(ipr, end.node, end.interface))
 
     def heal(self, ends: Iterable[End]) -> None:
         """Undo `cut`."""
         for end in ends:
             with self._netlink(end.node) as ipr:
-                index = ipr.link_lookup(ifname=end.interface)[0]
+                index = _index(ipr, end.node, end.interface)
                 _ignoring(errno.ENOENT, partial(ipr.tc, "del", "blackhole", index=index))
 
     def cut_ends(self, plan: Plan) -> list[End]:
@@ -162,7 +163,7 @@ class Network:
         # A netlink socket stays in the namespace it was made in: no process is needed to hold it there.
         with self.inside(node):
             ipr = IPRoute()
-        with ipr:
+        with _in_words(f"the network of {node}"), ipr:
             yield ipr
 
     def leave(self) -> None:
@@ -225,6 +226,21 @@ def _is_namespace(path: Path) -> bool:
 def _is_mounted(path: Path) -> bool:
     """Whether something is mounted at `path`; os.path.ismount doesn't see a directory that is mounted on itself."""
     return any(line.split(" ")[4] == str(path) for line in Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+@contextmanager
+def _in_words(what: str) -> Iterator[None]:
+    try:
+        yield
+    except NetlinkError as error:
+        raise TwinError(f"the kernel refused {what}: {error}; it needs veth and queueing disciplines") from error
+
+
+def _index(ipr: IPRoute, node: str, interface: str) -> int:
+    """The number of an interface, in a network that may be half built."""
+    for index in ipr.link_lookup(ifname=interface):
+        return int(index)
+    raise TwinError(f"{node} has no interface {interface}: the twin is half built; run 'up' again to finish it")
 
 
 def _cables(ipr: IPRoute) -> list[int]:

@@ -35,6 +35,14 @@ done
 exit "$status"
 """
 _BOOT_SECONDS = 120
+FORMER = "upper.former"
+"""What a node held, while a restore puts something else into its place."""
+
+
+def take_back(home: Path) -> None:
+    """Give a node whose restore was cut short what it held before."""
+    if (home / FORMER).exists() and not (home / "upper").exists():
+        (home / FORMER).rename(home / "upper")
 
 
 class Nodes:
@@ -53,6 +61,7 @@ class Nodes:
         # What a start that was cut short left behind.
         self.groups.kill(node.name)
         home = self.paths.node(node.name)
+        take_back(home)
         for name in ("work", "root"):
             (home / name).mkdir(parents=True, exist_ok=True)
         readiness = Readiness(self.paths.run / f"ready-{node.name}", node.name, home / "console.log")

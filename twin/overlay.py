@@ -79,6 +79,8 @@ def ssh_config(fabric: Fabric, files: SshFiles, operator: Persona, *, shared: bo
         "    StrictHostKeyChecking yes",
         "    UpdateHostKeys no",
         "    ConnectTimeout 15",
+        # What passes here is nobody's secret, and OpenSSH's own first choice costs each client 0.1 s of CPU time.
+        "    KexAlgorithms ^curve25519-sha256",
     ]
     return "".join(f"{line}\n" for line in lines)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twin.errors import TwinError
 from twin.images import ImageStore
-from twin.nodes import Nodes
+from twin.nodes import FORMER, Nodes
 from twin.paths import Paths
 from twin.plan import Node
 from twin.progress import say
@@ -64,9 +64,14 @@ class Saves:
 
     def _copy_in(self, label: str, node: Node) -> None:
         home = self.paths.node(node.name)
-        for name in ("upper", "work"):
-            remove_tree(home / name)
-        _copy(self._place(label, node) / "upper", home / "upper")
+        fresh, former = home / "upper.new", home / FORMER
+        for leftover in (fresh, former, home / "work"):
+            remove_tree(leftover)
+        _copy(self._place(label, node) / "upper", fresh)
+        # Two renames: cut short between them, the node starts with what it held before.
+        (home / "upper").rename(former)
+        fresh.rename(home / "upper")
+        remove_tree(former)
 
     def _check(self, label: str, node: Node) -> None:
         mark = self._place(label, node) / "lower"

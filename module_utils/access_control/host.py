@@ -27,8 +27,7 @@ class HostError(RuntimeError):
 def describe(service: str, config: str, pid_file: str, drop_ins: str) -> dict[str, Any]:
     """Return what the roles need to know of this machine before they render anything."""
     version = parse_version(_output(["ssh", "-V"]))
-    state = _output(["systemctl", "show", "--property=ActiveState", f"{service}.service"])
-    active = "ActiveState=active" in state
+    active = _is_active(service)
     deployer = connected()
     return {
         "openssh": list(version) if version else [],
@@ -41,6 +40,15 @@ def describe(service: str, config: str, pid_file: str, drop_ins: str) -> dict[st
         "deployer": {"user": deployer.user, "source": deployer.source} if deployer else {},
         "deployer_unknown": "" if deployer else _unknown(),
     }
+
+
+def sshd_is_stale(service: str = "ssh", config: str = "/etc/ssh/sshd_config", pid_file: str = "/run/sshd.pid") -> bool:
+    """Return whether a running sshd still has an earlier configuration than the one on the disk."""
+    return _is_active(service) and _newer(Path(config), Path(pid_file))
+
+
+def _is_active(service: str) -> bool:
+    return "ActiveState=active" in _output(["systemctl", "show", "--property=ActiveState", f"{service}.service"])
 
 
 def _host_keys() -> list[str]:

@@ -24,6 +24,19 @@ def observe(directory: Path) -> dict[str, Pair]:
     return {room.name: _look(room) for room in sorted(directory.iterdir()) if not room.name.startswith(".")}
 
 
+def strangers(directory: Path) -> list[str]:
+    """Return the names of what is no onward key pair, nor a part of one: whoever named the directory meant another one."""
+    if not directory.is_dir():
+        return []
+    return sorted(room.name for room in directory.iterdir() if not _is_ours(room))
+
+
+def _is_ours(room: Path) -> bool:
+    if room.is_symlink() or not room.is_dir():
+        return False
+    return {path.name for path in room.iterdir()} <= {PRIVATE, f"{PRIVATE}.pub"}
+
+
 def apply(directory: Path, steps: Iterable[Step], comment_host: str) -> None:
     """Carry out ``steps``. A pair is made aside and renamed into place, so that it is there whole or not at all."""
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)

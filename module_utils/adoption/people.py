@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -17,6 +18,7 @@ _NOBODY = 65534
 _DIRECTORIES = ("@includedir", "#includedir")
 _SUDOERS_D = "/etc/sudoers.d/"
 _EMPTIED = ("sudo",)
+_OTHER_ALIASES = ("Runas_Alias", "Host_Alias", "Cmnd_Alias", "Cmd_Alias")
 _TAKEN = "is no operator: would be taken away"
 _STAYS = "is no operator: stays unless you remove it"
 
@@ -60,12 +62,12 @@ def password_states(shadow: str) -> dict[str, str]:
     return states
 
 
-def members(group_text: str, name: str) -> set[str]:
-    """Return the members that a group file lists for a group."""
+def members(group_text: str, name: str, found: Sequence[User] = ()) -> set[str]:
+    """Return the members that a group file lists for a group, and those of ``found`` whose own group it is."""
     for line in group_text.splitlines():
         fields = line.split(":")
         if len(fields) == 4 and fields[0] == name:  # noqa: PLR2004 - group(5)
-            return {m for m in fields[3].split(",") if m}
+            return {m for m in fields[3].split(",") if m} | {u.name for u in found if str(u.gid) == fields[2]}
     return set()
 
 
@@ -167,7 +169,9 @@ def _key_effect(item: Mapping[str, str], declared: Mapping[str, set[str]]) -> st
     return f"would stop working: {item['user']} is nobody who may log in here"
 
 
-def sudo_findings(files: Mapping[str, str], groups: str, view: Mapping[str, Any]) -> Iterator[Finding]:
+def sudo_findings(
+    files: Mapping[str, str], groups: str, view: Mapping[str, Any], found: Sequence[User] = ()
+) -> Iterator[Finding]:
     """Yield who may become root by sudo or by a group and is no operator. ``files`` is sudoers text by path."""
     admins = {p["name"] for p in view["base"]["users"] if p["admin"] and p["state"] != "absent"}
     for path, text in files.items():
@@ -178,18 +182,27 @@ def sudo_findings(files: Mapping[str, str], groups: str, view: Mapping[str, Any]
                 continue
             if not who or _names_nobody(who):
                 continue
-            if who.lstrip("%") not in {*admins, "root", "sudo", "admin"}:
+            if set(_named(line)) - {*admins, "root", "%sudo", "%admin"}:
                 free = " without a password" if "NOPASSWD" in line else ""
                 yield Finding("sudo", f"{path}: {who}{free}", _TAKEN if path.startswith(_SUDOERS_D) else _STAYS)
     for group in ("sudo", "admin", "wheel", "docker", "lxd", "disk"):
-        for name in sorted(members(groups, group) - admins):
+        for name in sorted(members(groups, group, found) - {*admins, "root"}):
             yield Finding("sudo", f"{name} is in group {group}", _TAKEN if group in _EMPTIED else _STAYS)
 
 
 def _names_nobody(word: str) -> bool:
     """Return whether a line of sudoers(5) that begins so gives nobody a right. ``#1000`` is a user by number, no comment."""
-    comment = word.startswith("#") and not word[1:].isdigit()
-    return comment or word.startswith(("@", "Defaults")) or word.endswith("_Alias")
+    comment = word.startswith("#") and not word[1:2].isdigit()
+    return comment or word.startswith(("@", "Defaults")) or word in _OTHER_ALIASES
+
+
+def _named(line: str) -> list[str]:
+    """Return whom a line of sudoers(5) names: the users of its list, or those of an alias for users."""
+    words = line.split(None, 1)
+    if words[0] == "User_Alias":
+        return [name.strip() for part in words[-1].split(":") for name in part.partition("=")[2].split(",")]
+    # The list ends at the first blank that no comma touches; the hosts stand behind it.
+    return re.sub(r"\s*,\s*", ",", line).split()[0].split(",")
 
 
 def _joined(text: str) -> list[str]:

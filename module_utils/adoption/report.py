@@ -68,7 +68,7 @@ def host_findings(facts: Mapping[str, Any], view: View) -> Iterator[Finding]:
     listeners = network.sockets(facts["listeners"])
     yield from people.user_findings(people.users(facts["passwd"], facts["passwords"]), view)
     yield from people.key_findings(facts["authorized_keys"], view, KEYS_DIRECTORY)
-    yield from people.sudo_findings(facts["sudo_files"], facts["groups"], view)
+    yield from people.sudo_findings(facts["sudo_files"], facts["groups"], view, people.users(facts["passwd"], {}))
     yield from sshd_findings(facts["sshd_files"], MAIN_SSHD_CONFIG, facts["sshd_effective"])
     yield from network.listener_findings(listeners, view)
     yield from network.connection_findings(_established(facts["connections"]), listeners, view)

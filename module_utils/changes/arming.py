@@ -14,8 +14,9 @@ from typing import Any
 
 from .entries import changed_paths
 from .host import Host, HostError
+from .places import AGAIN, CHANGE, PROGRAM
 from .record import Change, ChangeError, Holder, Result, Scope, held, make_id, remaining, told
-from .restore import PROGRAM, stop_timers, timer_command, timer_name, undo_again
+from .restore import stop_timers, timer_command, timer_name
 from .running import differences
 from .store import RESERVE, Snapshot, Store, make_reserve, read_snapshot, sync_directory, write_json, write_snapshot
 from .trees import Keeper, ancestors, outermost, scan
@@ -23,6 +24,8 @@ from .trees import Keeper, ancestors, outermost, scan
 _PATIENCE = 60.0  # seconds to wait for the lock
 _LARGEST_RESERVE = 64 << 20
 _RESERVE_NAME = ".kakehashi-change-reserve"
+_MORE = "run again with a larger change_seconds"
+_LEFT = "another change was armed since, so what was done later was left as it is"
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
     store.make()
     with store.locked(_PATIENCE):
         change = store.change()
+        attempt = store.attempt()
+        if change is not None and change.id == change_id and attempt is not None:
+            raise ChangeError(told(attempt))  # a mixture of before and after is nothing to keep
+        if change is not None and change.id == change_id and not site.left(change):
+            raise ChangeError("the time of this change was over before it was confirmed, so the host undoes it: " + _MORE)
         if change is not None and change.id == change_id:
             found = compare(site, change)
             room = store.confirm(change_id, found)
@@ -120,21 +128,23 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
 
 
 def revert(site: Site, change_id: str = "", *, give_up: bool = False) -> Result | None:
-    """Have the host undo the change now, in a unit of its own that outlives this connection; None if none is held."""
+    """Have the host undo the change now, in a unit of its own that outlives this connection.
+
+    Where the timer had undone the change ``change_id`` before, what was written after that is undone; where people or a restart
+    had, what they did since is left alone. The result says so (``before``). Return None if none is held and none of that id
+    was undone; raise ChangeError if it can't be undone.
+    """
     change = site.store.change()
     if change is None or (change_id and change.id != change_id):
-        return None
-    name = timer_name(change.id, f"asked-{secrets.token_hex(2)}")
-    argv = ["systemd-run", "--quiet", "--wait", "--collect", f"--unit={name}", PROGRAM, "--id", change.id, "--why", "asked"]
-    words = ""
-    try:
-        site.host.ask([*argv, *(["--give-up"] if give_up else [])])
-    except HostError as error:
-        words = str(error)
+        return _revert_again(site, change_id) if change_id else None
+    words = _run_program(site, change.id, ["--id", change.id, "--why", "asked", *(["--give-up"] if give_up else [])])
     if site.store.change() is not None:
         attempt = site.store.attempt()
         raise ChangeError(told(attempt) if attempt else f"the change can't be undone: {words or 'it is held as before'}")
-    return next((result for result in site.store.results() if result.id == change.id), None)
+    result = _undone(site, change.id)
+    if result is None or result.ended_by == "asked":
+        return result
+    return _revert_again(site, change.id)  # its timer was at it already, perhaps while the run still wrote
 
 
 def read(site: Site) -> dict[str, Any]:
@@ -179,7 +189,7 @@ def _arm(site: Site, wanted: Wanted) -> Change:
         _start_timer(site, change)
         # The clock is read after the timer began, so that what people are told is never less than what they have.
         change = replace(change, ends=time.monotonic() + change.seconds, reserves=_moved(site, room, change.reserves))
-        write_json(room / "change.json", change.to_json())
+        write_json(room / CHANGE, change.to_json())
         room.rename(site.store.pending)
         sync_directory(site.store.base)
     except (OSError, RuntimeError) as error:
@@ -233,7 +243,7 @@ def _renew(site: Site, change: Change, wanted: Wanted) -> dict[str, Any]:
     again = replace(change, timers=change.timers + 1, seconds=wanted.seconds)
     _start_timer(site, again)
     again = replace(again, ends=time.monotonic() + again.seconds)
-    write_json(site.store.pending / "change.json", again.to_json())
+    write_json(site.store.pending / CHANGE, again.to_json())
     site.host.systemctl(["stop", f"{timer_name(change.id, change.timers)}.timer"])
     found = {"id": change.id, "ends_in": site.left(again), "renewed": True, "installed": []}
     return {**found, "taken_over": None, "earlier": [], "changed": False}
@@ -251,7 +261,7 @@ def _disarm(site: Site, change_id: str) -> None:
 def _undo_arming(site: Site, change: Change, room: Path) -> None:
     for reserve in change.reserves:
         Path(reserve).unlink(missing_ok=True)
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(room, ignore_errors=True)  # the next arming sweeps what stays
     with contextlib.suppress(HostError):  # a timer that runs on finds no change of its id
         stop_timers(site.host, change.id)
 
@@ -261,18 +271,49 @@ def _free(change: Change) -> None:
         Path(reserve).unlink(missing_ok=True)
 
 
+def _revert_again(site: Site, change_id: str) -> Result | None:
+    """Have the host undo what was written after the change was undone; return None if no change of that id was."""
+    first = _undone(site, change_id)
+    result = first or site.store.archived(change_id)
+    if result is None:
+        return None
+    if result.ended_by != "timer":
+        return replace(result, done=[], problems=[], before=told(result))
+    problem = _LEFT
+    if first is not None and site.store.change() is None:
+        (site.store.reverted(change_id) / AGAIN).unlink(missing_ok=True)
+        words = _run_program(site, change_id, ["--again", change_id])
+        again = site.store.again(change_id)
+        if again is not None:
+            return again
+        problem = f"whether what was done later is undone can't be told: {words or 'its snapshot or the room for a note is gone'}"
+    return replace(result, done=[], problems=[problem], before=told(result))
+
+
+def _run_program(site: Site, change_id: str, words: list[str]) -> str:
+    """Run the program in a unit of its own; return what it says when it fails."""
+    name = timer_name(change_id, f"asked-{secrets.token_hex(2)}")
+    try:
+        site.host.ask(["systemd-run", "--quiet", "--wait", "--collect", f"--unit={name}", PROGRAM, *words])
+    except HostError as error:
+        return str(error)
+    return ""
+
+
+def _undone(site: Site, change_id: str) -> Result | None:
+    """Return how undoing a change went, if it was undone and that was not told of yet."""
+    return next((result for result in site.store.results() if result.id == change_id), None)
+
+
 def _refuse_confirmation(site: Site, change_id: str, change: Change | None) -> None:
     archived = site.store.archived(change_id)
-    result = next((r for r in site.store.results() if r.id == change_id), archived)
+    result = _undone(site, change_id) or archived
     if result is None:
         other = f"; {site.sentence(change)}" if change else ""
         raise ChangeError(f"this host holds no change {change_id}, so there is nothing to confirm{other}")
     if archived is not None or change is not None:
-        raise ChangeError(f"{told(result)}; another change was armed since, so what was done later was left as it is")
-    again = undo_again(site.store, site.host, change_id, root=site.root)
-    problems = again.problems if again else ["its snapshot is gone"]
-    end = f"what was done later is not all undone: {'; '.join(problems)}" if problems else "nothing of it remains"
-    raise ChangeError(f"{told(result)}; {end}")
+        raise ChangeError(f"{told(result)}; {_LEFT}")
+    raise ChangeError(f"{told(result)}: {_MORE}" if result.why == "timer" else told(result))
 
 
 def _telling(result: Result) -> dict[str, Any]:

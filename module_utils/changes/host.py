@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .links import Link, commands, differing, left, parse, strangers
-from .running import UNIT_PROPERTIES, Running, Unit, parse_units
+from .running import UNIT_PROPERTIES, Running, Unit, parse_units, without_traffic
 
 HOSTNAME = "kernel/hostname"
 SETTINGS = (
@@ -88,13 +88,13 @@ class Host:
         return Running(self.ruleset(), self.settings(), self.links(interfaces), self.units(units))
 
     def ruleset(self) -> str | None:
-        """Return the kernel's ruleset without counters' values, None where there is no nft."""
+        """Return the kernel's ruleset without what traffic puts into it, None where there is no nft."""
         done = self._runner(["nft", "-s", "list", "ruleset"], None)
         if done.status == _NOT_FOUND:
             return None
         if done.status != 0:
             raise HostError(f"nft -s list ruleset: {done.words}")
-        return done.out
+        return without_traffic(done.out)
 
     def check_ruleset(self, ruleset: str) -> None:
         """Raise HostError when nft could not load ``ruleset`` again, as happens with what iptables put there."""
@@ -157,7 +157,7 @@ class Host:
         told = [n for n in names if n in present and self._runner(["networkctl", "reconfigure", n], None).status == 0]
         end = time.monotonic() + self._patience
         while left(before, self.links(only)) and time.monotonic() < end:
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # until networkd is done or the time is over
         return [f"had networkd configure {name} again" for name in told]
 
     def _by_hand(self, before: Mapping[str, Link], only: Sequence[str]) -> list[str]:

@@ -9,14 +9,14 @@ import zipfile
 from ..files.disk import apply, observe
 from ..files.plan import File, PlanError, Wish, plan
 from .host import Host
+from .places import PROGRAM
 from .record import ChangeError
-from .restore import PROGRAM
 
 UNIT = "kakehashi-revert.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 _WANTED = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
 # In the order in which they build on each other; nothing else of the project is needed on the host.
-MODULES = ("__init__", "entries", "links", "running", "record", "trees", "store", "host", "restore")
+MODULES = ("__init__", "entries", "links", "running", "record", "trees", "places", "locks", "store", "host", "restore")
 _MAIN = """import os
 import sys
 

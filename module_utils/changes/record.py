@@ -11,14 +11,20 @@ from typing import Any, Literal
 Why = Literal["timer", "boot", "asked"]
 FORMAT = 1
 DEFAULT_SECONDS = 600
+_ROOT_AND_TWO = 3  # parts of a path two directories deep, the root counted
 SHORTEST, LONGEST = 30, 86400  # seconds: less than a fresh login takes, more than anybody waits
 DEFAULT_TREES = (
     "/etc/ssh",
     "/etc/pam.d",
     "/etc/security",
     "/etc/nftables.conf",
+    "/etc/systemd/journal-upload.conf.d",
+    "/etc/systemd/journald.conf.d",
     "/etc/systemd/network",
     "/etc/systemd/system",
+    "/etc/systemd/timesyncd.conf.d",
+    "/etc/apt/sources.list",
+    "/etc/apt/sources.list.d",
     "/etc/sudoers.d",
     "/etc/kakehashi",
     "/etc/sysctl.d",
@@ -43,8 +49,13 @@ DEFAULT_UNITS = (
     "ssh.socket",
     "nftables.service",
     "systemd-networkd.service",
+    "systemd-journal-upload.service",
+    "systemd-journald.service",
+    "systemd-timesyncd.service",
+    "kakehashi-audit.service",
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
+    "kakehashi-journal.service",
     "kakehashi-sign-sshd.service",
     "kakehashi-certificate.socket",
 )
@@ -116,7 +127,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """How an undoing went. ``done`` and ``problems`` are words for people; ``when`` is UTC."""
+    """How an undoing went. ``done`` and ``problems`` are words for people; ``when`` is UTC.
+
+    ``before`` is how the first undoing went, in a sentence, where this one only undid what was written after it. ``finished_by``
+    is what had the last try made, where ``why`` began the undoing.
+    """
 
     id: str
     when: str
@@ -125,6 +140,13 @@ class Result:
     reason: str = ""
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    before: str = ""
+    finished_by: Why | None = None
+
+    @property
+    def ended_by(self) -> Why:
+        """Return what had the host put back in the end: a person may finish what the timer began."""
+        return self.finished_by or self.why
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -152,7 +174,7 @@ class Scope:
         """Return the scope; raise ChangeError for what isn't a plain path or name."""
         for tree in trees:
             path = PurePosixPath(tree)
-            if not path.is_absolute() or ".." in path.parts or str(path) != tree or len(path.parts) < 3:  # noqa: PLR2004
+            if not path.is_absolute() or ".." in path.parts or str(path) != tree or len(path.parts) < _ROOT_AND_TWO:
                 raise ChangeError(f"{tree!r} can't be kept: name a plain absolute path at least two deep, like /etc/ssh")
         _names(units, _UNIT, "unit, like ssh.service")
         _names(interfaces, _INTERFACE, "interface")

@@ -7,22 +7,25 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .entries import Step, describe, directory_steps, impossible, parent_steps, steps_back
 from .host import Host
+from .places import AGAIN, BASE, CHANGE, PROGRAM, RESULT
 from .record import Change, ChangeError, Result, Why, check_id, told
 from .running import ruleset_back, settings_back, unit_calls, unit_calls_at_boot, units_left
-from .store import BASE, Snapshot, Store, content, read_json, read_snapshot, sync_directory, write_json
+from .store import Snapshot, Store, content, read_json, read_snapshot, sync_directory, write_json
 from .trees import ancestors, carry_out, scan
 
 RETRY = 60  # seconds
-PROGRAM = "/usr/local/sbin/kakehashi-revert"
+_AT_MOST = 600  # seconds for one try: waiting for locks, units that start, networkd
 _ONLY_READ_AGAIN = ("reload", "try-restart", "reset-failed")
 _PATIENCE = 120.0  # seconds: arming and confirming take a few
+_WRITERS = 30.0  # seconds for what a module has begun to write; one that hangs must not keep the host from coming back
 
 
 @dataclass
@@ -162,13 +165,15 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
 
     It stays held unless all of it is back, or ``give_up`` says to let the rest be.
     """
-    with store.locked(_PATIENCE):
+    with store.locked(_PATIENCE, overdue=why == "timer"), store.alone(_WRITERS) as alone:
         change = store.change()
         if change is None or (only and change.id != only):
             return None
         result = _together(store.attempt(), _try(store.pending, change, host, why, root))
+        if not alone:
+            result = replace(result, problems=[*result.problems, "a module still writes, so this is done once more"])
         with contextlib.suppress(OSError):  # without room for words the host still comes back
-            write_json(store.pending / "result.json", result.to_json())
+            write_json(store.pending / RESULT, result.to_json())
         if result.problems and not give_up:
             return result
         os.sync()  # all of it lasts before the record goes: after a power cut the boot would undo once more
@@ -178,13 +183,21 @@ def undo(store: Store, host: Host, why: Why, *, only: str = "", root: Path = Pat
 
 
 def undo_again(store: Store, host: Host, change_id: str, *, root: Path = Path("/")) -> Result | None:
-    """Put an undone change's snapshot back once more, for what was done after it was undone; None if it isn't kept."""
-    with store.locked(_PATIENCE):
+    """Put an undone change's snapshot back once more, for what was done after it was undone; None if it isn't kept.
+
+    How it went is kept beside how the first undoing went, for whoever had the program do it.
+    """
+    with store.locked(_PATIENCE), store.alone(_WRITERS):
         room = store.reverted(change_id)
-        data = read_json(room / "change.json")
+        data = read_json(room / CHANGE)
         if data is None or store.change() is not None:
             return None
-        return _try(room, Change.from_json(data), host, "asked", root)
+        first = read_json(room / RESULT)
+        again = _try(room, Change.from_json(data), host, "asked", root)
+        again = replace(again, before=told(Result.from_json(first)) if first else "")
+        with contextlib.suppress(OSError):  # without room for words the host still comes back
+            write_json(room / AGAIN, again.to_json())
+        return again
 
 
 def timer_name(change_id: str, number: int | str) -> str:
@@ -207,6 +220,7 @@ def timer_command(change_id: str, number: int | str, seconds: int) -> list[str]:
         "--timer-property=AccuracySec=1s",
         "--timer-property=RemainAfterElapse=yes",
         "--property=Type=oneshot",
+        f"--property=TimeoutStartSec={_AT_MOST}",  # a oneshot has no limit else, and one that hangs is never tried again
         PROGRAM,
         "--id",
         change_id,
@@ -276,11 +290,12 @@ def _together(earlier: Result | None, last: Result) -> Result:
     """What a first try put back is told too when a later one finishes; what began the undoing stays its reason."""
     if earlier is None:
         return last
-    return replace(last, when=earlier.when, why=earlier.why, done=list(dict.fromkeys([*earlier.done, *last.done])))
+    done = list(dict.fromkeys([*earlier.done, *last.done]))
+    return replace(last, when=earlier.when, why=earlier.why, done=done, finished_by=last.why)
 
 
 def _steps(task: Task, steps: Sequence[Step], report: Report, *, say: bool) -> None:
-    read: Callable[[str], list[bytes]] = lambda name: content(task.room, task.snapshot, name)  # noqa: E731
+    read = partial(content, task.room, task.snapshot)
     for step in steps:
         with report.attempt(step.path):
             carry_out(task.root, step, read)

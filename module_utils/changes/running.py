@@ -15,6 +15,11 @@ _FILES_START_IT = ("enabled", "enabled-runtime")
 # networkd is told by networkctl, and the ruleset comes back as it ran, not as its file has it.
 _TOLD_OTHERWISE = ("systemd-networkd.service", "nftables.service")
 _TABLE = re.compile(r"^table (inet|netdev) (\S+) \{", re.MULTILINE)
+_TRAFFIC = re.compile(
+    r"(^\tset \S+ \{\n(?:\t\t(?!elements|flags).*\n)*\t\tflags [^\n]*\bdynamic\b[^\n]*\n(?:\t\t(?!elements).*\n)*)"
+    r"\t\telements = \{[^}]*\}\n",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,11 @@ def parse_units(text: str, names: Sequence[str]) -> dict[str, Unit]:
         )
         for name, values in zip(names, blocks, strict=False)
     }
+
+
+def without_traffic(listing: str) -> str:
+    """Return a listing of nft without what packets put into dynamic sets: it comes and goes, and can't all be loaded again."""
+    return _TRAFFIC.sub(r"\1", listing)
 
 
 def ruleset_back(before: str | None, now: str | None) -> str | None:

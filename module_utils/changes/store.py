@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import places
 from .entries import Entry
+from .locks import end_holders, take
 from .record import Change, ChangeError, Result
 from .running import Running
 from .trees import TreeError
 
-BASE = Path("/var/lib/kakehashi-change")
 RESERVE = 2 << 20  # bytes: room for directories, results and the file system's own needs
-_POLL = 0.1  # seconds
 _KEPT_RESULTS = 50
+_GONE = 10.0  # seconds in which a process that was killed is gone
 
 
 @dataclass(frozen=True)
@@ -38,48 +37,69 @@ class Snapshot:
 class Store:
     """The directory of changes. ``pending``: the one that is held; ``reverted/ID``: undone and not yet told of."""
 
-    def __init__(self, base: Path = BASE) -> None:
+    def __init__(self, base: Path = places.BASE) -> None:
         self.base = base
-        self.pending = base / "pending"
-        self.archive = base / "archive"
+        self.pending = places.pending(base)
+        self.archive = places.archive(base)
 
     def reverted(self, change_id: str) -> Path:
         """Return where an undone change is kept."""
-        return self.base / "reverted" / change_id
+        return places.reverted(self.base) / change_id
 
     def make(self) -> None:
         """Make the directories, for root alone: host keys are among what is kept."""
-        for path in (self.base, self.base / "reverted", self.archive):
+        for path in (self.base, places.reverted(self.base), places.writers(self.base), self.archive):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
 
     @contextlib.contextmanager
-    def locked(self, patience: float) -> Iterator[None]:
-        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds."""
+    def locked(self, patience: float, *, overdue: bool = False) -> Iterator[None]:
+        """Hold the lock; raise ChangeError when somebody else holds it for ``patience`` seconds.
+
+        Where undoing is ``overdue``, one that arms or confirms and hangs is killed: what it left half done is taken over.
+        """
         handle = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)  # a directory can be locked on a full disk too
         try:
-            end = time.monotonic() + patience
-            while not _try_lock(handle):
-                if time.monotonic() > end:
-                    raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
-                time.sleep(_POLL)
+            got = take(handle, patience)
+            if not got and overdue:
+                end_holders(handle, spare=places.PROGRAM)
+                got = take(handle, _GONE)
+            if not got:
+                raise ChangeError("another process arms, confirms or undoes a change of this host just now: try again")
             yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def alone(self, patience: float) -> Iterator[bool]:
+        """Keep modules of a change from beginning to write; say whether those that had begun end within ``patience`` seconds."""
+        try:
+            handle = os.open(places.writers(self.base), os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # armed before modules looked
+            yield True
+            return
+        try:
+            yield take(handle, patience)
         finally:
             os.close(handle)
 
     def change(self) -> Change | None:
         """Return the change that is held, if one is."""
-        data = read_json(self.pending / "change.json")
+        data = read_json(self.pending / places.CHANGE)
         return None if data is None else Change.from_json(data)
 
     def attempt(self) -> Result | None:
         """Return how the last try to undo the held change went, if there was one."""
-        return _result(self.pending / "result.json")
+        return _result(self.pending / places.RESULT)
 
     def results(self) -> list[Result]:
         """Return the changes that were undone and not yet told of, the oldest first."""
-        found = (_result(path) for path in sorted((self.base / "reverted").glob("*/result.json")))
+        found = (_result(path) for path in sorted(places.reverted(self.base).glob(f"*/{places.RESULT}")))
         return [result for result in found if result is not None]
+
+    def again(self, change_id: str) -> Result | None:
+        """Return how undoing an undone change once more went, the last time."""
+        return _result(self.reverted(change_id) / places.AGAIN)
 
     def archived(self, change_id: str) -> Result | None:
         """Return the result of an undone change that was told of already."""
@@ -193,14 +213,6 @@ def make_reserve(path: Path, size: int) -> None:
         os.posix_fallocate(handle, 0, size)
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _result(path: Path) -> Result | None:

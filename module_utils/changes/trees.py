@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from .entries import Entry, Step
+from .entries import Entry, Kind, Step
 
 NEW = ".kakehashi-back"  # with a leading dot and this ending no directory-reading program takes it for its own
 _CHUNK = 1 << 20
@@ -130,9 +130,9 @@ def _scan_inner(room: int, name: str, path: str, device: int, read: Reader, foun
         _scan(room, name, path, read, found)
 
 
-def _entry(now: os.stat_result, kind: str, content: str = "", extras: tuple[tuple[str, str], ...] = ()) -> Entry:
+def _entry(now: os.stat_result, kind: Kind, content: str = "", extras: tuple[tuple[str, str], ...] = ()) -> Entry:
     mtime = 0 if kind == "other" else now.st_mtime_ns
-    return Entry(kind, stat.S_IMODE(now.st_mode), now.st_uid, now.st_gid, mtime, content, extras)  # type: ignore[arg-type]
+    return Entry(kind, stat.S_IMODE(now.st_mode), now.st_uid, now.st_gid, mtime, content, extras)
 
 
 def _extras(handle: int) -> tuple[tuple[str, str], ...]:

@@ -110,6 +110,42 @@ def declared_data(fabric: Fabric, persona: Persona, target: Host, every: Iterabl
             yield path
 
 
+def alike(fabric: Fabric) -> tuple[tuple[Account, ...], ...]:
+    """Return all accounts, absent ones too, grouped by what is declared for them: each group may do the same."""
+    groups: dict[tuple[object, ...], list[Account]] = {}
+    for account in fabric.accounts.values():
+        groups.setdefault((account.state, account.data_platforms, account.compute_platforms), []).append(account)
+    return tuple(tuple(group) for group in groups.values())
+
+
+def outgoing(fabric: Fabric, account: Account, origin: Host, every: Iterable[Path]) -> Iterator[Path]:
+    """Yield each path by which processes of ``account`` may open connections from ``origin``, a managed host.
+
+    That is ssh to where they may log in, and data where they compute. All else that is declared from there is for the
+    host's own services. ``every`` holds the paths that begin at ``origin`` (or more).
+    """
+    if account.state != "present":
+        return
+    here = _may_use(fabric, account, origin)
+    for path in every:
+        if path.origin != origin.name or (target := fabric.hosts.get(path.target)) is None:
+            continue
+        if path.flow.service == SSH:
+            may = here and ACCOUNTS in path.flow.users and _may_use(fabric, account, target)
+        else:
+            may = path.flow.service == DATA and computes_on(fabric, account, origin) and _may_read(fabric, account, target)
+        if may:
+            yield path
+
+
+def is_for_computing(fabric: Fabric, host: Host) -> bool:
+    """Return whether people compute on ``host``: a platform's node or a data platform's compute server."""
+    groups: set[str | None] = {p.compute_servers for p in fabric.data_platforms.values()}
+    for platform in fabric.compute_platforms.values():
+        groups |= {platform.nodes, platform.job_nodes}
+    return bool(groups.intersection(host.groups))
+
+
 def computes_on(fabric: Fabric, account: Account, origin: Host) -> bool:
     """Return whether ``account`` may compute on ``origin``: a platform's node or a data platform's compute server."""
     groups: set[str | None] = {p.compute_servers for p in fabric.data_platforms.values() if p.name in account.data_platforms}

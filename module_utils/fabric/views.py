@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import access
+from . import access, logs
 from .access import Persona
 from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segment
 from .paths import SSH, Path, all_paths, paths
@@ -52,6 +52,10 @@ def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -
         view["gateway"] = {"interfaces": sorted({r[k] for r in _forward(fabric, host, every) for k in ("in", "out")})}
     if access.is_data_server(fabric, host):
         view["data_server"] = _data_server(fabric, host, every)
+    if (server := logs.log_server_of(host, every)) is not None:
+        view["log_forwarding"] = {"server": server, "port": fabric.services[logs.JOURNAL].port}
+    if logs.is_log_server(fabric, host):
+        view["log_server"] = _log_server(fabric, host, every)
     return view
 
 
@@ -129,8 +133,12 @@ def _packet_filter(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "enforce": host.enforce,
         "enforce_forward": host.enforce or access.is_gateway(fabric, host),
         "input": _rules(fabric, (p for p in every if p.target == host.name), "enters_by"),
+        "input_rates": _input_rates(fabric, host, every),
         "output": _rules(fabric, (p for p in every if p.origin == host.name), "leaves_by"),
         "forward": _forward(fabric, host, every),
+        "confined": sorted(a.uid for a in fabric.accounts.values()),
+        "confined_output": _confined(fabric, host, every),
+        "confined_loopback": access.is_for_computing(fabric, host),
     }
 
 
@@ -144,6 +152,39 @@ def _rules(fabric: Fabric, found: Iterator[Path], side: str) -> list[View]:
     return [
         {"interface": interface, "addresses": _texts(peers), **_service(fabric, service)}
         for (interface, service), peers in sorted(rules.items())
+    ]
+
+
+def _input_rates(fabric: Fabric, host: Host, every: list[Path]) -> list[View]:
+    """Return whose new ssh connections are counted by source: those of machines that aren't ours, operators' left out."""
+    counted: dict[str, set[Address]] = {}
+    spared: dict[str, set[Address]] = {}
+    for path in every:
+        if path.target == host.name and path.flow.service == SSH:
+            origin = fabric.hosts.get(path.origin)
+            foreign = origin is not None and not origin.managed and OPERATORS not in path.flow.users
+            found = counted if foreign else spared
+            found.setdefault(path.enters_by.interface, set()).add(path.source)
+    return [
+        {"interface": interface, "addresses": _texts(left), "service": SSH, "port": fabric.services[SSH].port}
+        for interface, found in sorted(counted.items())
+        if (left := found - spared.get(interface, set()))
+    ]
+
+
+def _confined(fabric: Fabric, host: Host, every: list[Path]) -> list[View]:
+    """Return what accounts' own processes may connect to; whoever may use the same shares a rule."""
+    mine = [p for p in every if p.origin == host.name]
+    rules: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for group in access.alike(fabric):
+        peers: dict[tuple[str, str], set[Address]] = {}
+        for path in access.outgoing(fabric, group[0], host, mine):
+            peers.setdefault((path.leaves_by.interface, path.flow.service), set()).add(path.destination)
+        for key, found in peers.items():
+            rules.setdefault((*key, tuple(_texts(found))), []).extend(a.uid for a in group)
+    return [
+        {"users": sorted(users), "interface": key[0], "addresses": list(key[2]), **_service(fabric, key[1])}
+        for key, users in sorted(rules.items())
     ]
 
 
@@ -306,6 +347,10 @@ def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
             for a in access.data_accounts_on(fabric, host)
         ],
     }
+
+
+def _log_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    return {"port": fabric.services[logs.JOURNAL].port, "senders": list(logs.senders(host, every))}
 
 
 def _texts(addresses: Iterable[Address]) -> list[str]:

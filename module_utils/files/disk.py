@@ -76,7 +76,7 @@ def _room_for_copies() -> Iterator[Path]:
     try:
         yield Path(room)
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(room, ignore_errors=True)  # copies; the work is done
 
 
 def apply(steps: Sequence[Step]) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 Kind = Literal["missing", "file", "directory", "link", "other"]
 Action = Literal["make_directory", "write", "set_attributes", "remove"]
+_SHARED = ("/etc/systemd", "/etc/apt", "/usr/local", "/var/spool")  # directories right below are the system's, too
+_OWN_DIRECTORY = 4  # parts, the root among them: /etc and /etc/ssh are the system's, /etc/ssh/authorized_keys.d may be ours
 _MODE = re.compile(r"[0-7]{3,4}")
 
 
@@ -175,7 +177,10 @@ def _file(item: Mapping[str, Any]) -> File:
 
 def _directory(item: Mapping[str, Any]) -> Directory:
     path = _path(item["path"])
-    return Directory(path, _mode(item, path, "0755"), *_owners(item), exclusive=bool(item.get("exclusive")))
+    exclusive = bool(item.get("exclusive"))
+    if exclusive and (len(PurePosixPath(path).parts) < _OWN_DIRECTORY or str(PurePosixPath(path).parent) in _SHARED):
+        raise PlanError(f"{path} belongs to the system, so files in it are not removed: name a directory of its own below it")
+    return Directory(path, _mode(item, path, "0755"), *_owners(item), exclusive=exclusive)
 
 
 def _owners(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from ..fabric import access
@@ -14,17 +15,21 @@ from .plan import Reach, reach
 
 
 def change_proofs(fabric: Fabric) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Return for each managed host that enforces its ``accounts`` and ``strangers``.
+    """Return for each managed host that enforces its ``accounts``, ``strangers`` and ``other_strangers``.
 
     ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
     may go on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host
     on a segment of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter
-    isn't ours.
+    isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
     return {
-        host.name: {"accounts": _accounts(fabric, host), "strangers": list(_strangers(host, origins, known))}
+        host.name: {
+            "accounts": _accounts(fabric, host),
+            "strangers": list(_strangers(host, origins, known, 0)),
+            "other_strangers": list(_strangers(host, origins, known, 1)),
+        }
         for host in fabric.managed_hosts
         if host.enforce
     }
@@ -40,14 +45,14 @@ def _accounts(fabric: Fabric, host: Host) -> list[dict[str, Any]]:
     return [{"login_server": server, "account": name} for server, name in found.items()]
 
 
-def _strangers(host: Host, origins: Sequence[Host], known: Reach) -> Iterator[dict[str, Any]]:
+def _strangers(host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:
+    """Yield the ``choice``-th (from 0) stranger of each family."""
     found: dict[str, list[dict[str, Any]]] = {}
     for family in FAMILIES:
-        for origin in origins:
-            address = _forbidden(host, origin, known, family)
-            if address is not None:
-                found.setdefault(origin.name, []).append({"address": address, "port": SSH_PORT})
-                break
+        asked = ((origin.name, _forbidden(host, origin, known, family)) for origin in origins)
+        able = ((name, address) for name, address in asked if address is not None)
+        for name, address in islice(able, choice, choice + 1):
+            found.setdefault(name, []).append({"address": address, "port": SSH_PORT})
     for name, targets in found.items():
         yield {"origin": name, "targets": targets}
 

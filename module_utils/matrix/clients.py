@@ -67,7 +67,7 @@ class SharedLogin:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WORDS_WITHIN):
                 while _REFUSED not in self._said[before:]:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.01)  # until it is said or the time is over
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +81,7 @@ async def shared_login(attempt: Attempt, place: Workspace, name: str, seconds: f
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     while not control.exists() and master.returncode is None and not listener.done():
-                        await asyncio.sleep(0.02)
+                        await asyncio.sleep(0.02)  # until the login stands, has ended or the time is over
             yield SharedLogin(control, said, seconds) if control.exists() else None
         finally:
             listener.cancel()
@@ -103,6 +103,8 @@ async def _started(argv: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Proc
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        # asyncio waits for the pipes' other ends, too, and a shared login keeps those of a client whose connect still hangs.
+        process._transport.close()  # type: ignore[attr-defined] # nothing public closes what is read from
         await process.wait()
 
 

@@ -12,7 +12,7 @@ from .effective import DEFAULTS, RULESET
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO = "sudo"
 _SHOWN = 3
-_ONWARD = "/etc/kakehashi/onward/"
+ONWARD = "/etc/kakehashi/onward/"
 _INTERNAL = frozenset({"br0"})
 """The bridge's own port."""
 
@@ -94,7 +94,7 @@ def modes_drift(host: str, owned: Mapping[str, Sequence[int]], groups: Mapping[s
     for path, (uid, gid, mode) in owned.items():
         if uid != 0 or mode & 0o022:
             yield Drift(host, layer_of(path), path, f"others than root can change it: owner {uid}, mode {mode:04o}")
-        account = path.removeprefix(_ONWARD).partition("/")[0] if path.startswith(_ONWARD) else ""
+        account = path.removeprefix(ONWARD).partition("/")[0] if path.startswith(ONWARD) else ""
         private = path.endswith("/id_ed25519")
         if account and private and (mode & 0o007 or (mode & 0o070 and gid != groups.get(account))):
             yield Drift(host, KEYS, path, f"others than {account} can read it: group {gid}, mode {mode:04o}")

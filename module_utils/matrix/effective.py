@@ -12,6 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ..access_control.host import sshd_is_stale
+from ..changes.running import without_traffic
+from .surroundings import listening, packaged, privileged, with_acl
+
 RULESET = "/etc/nftables.conf"
 DEFAULTS = "/etc/default/ssh"
 """Debian's unit of sshd takes its options from here."""
@@ -19,6 +23,8 @@ _UNIT_ROOTS = ("/etc/systemd/system", "/run/systemd/system", "/run/systemd/syste
 _UNIT_NAMES = ("ssh*.service", "ssh*.socket", "ssh*.d/*", "kakehashi-*.d/*", "service.d/*")
 UNITS = tuple(f"{root}/{name}" for root in _UNIT_ROOTS for name in _UNIT_NAMES)
 """Where units of sshd are replaced or added to; links to the packages' own units aside."""
+PACKAGE_UNITS = tuple(f"/usr/lib/systemd/system/{name}" for name in _UNIT_NAMES)
+"""The packages' own place for them: read are only those that no package brought."""
 ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
 SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
 AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
@@ -58,6 +64,8 @@ FILES = (
 _HOME_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2", ".shosts", ".rhosts", ".ssh/rc", ".ssh/environment")
 _HOMES = ("/home/", "/srv/")
 _PACKAGED = ("/lib/systemd/", "/usr/lib/systemd/")
+DATA_CONFIG, SIGN_CONFIG = "/etc/ssh/sshd_config_data", "/etc/ssh/sshd_config_sign"
+_SOCKET = "Id,Listen,ActiveState,FragmentPath"
 _LIMIT = 262144
 _MARK = "end of one answer"
 _QUICK = 20
@@ -71,10 +79,15 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     ``fingerprints`` (by authorized keys file),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
-    ``host_keys`` and ``problems`` in words.
+    ``sshd_stale``, ``data_sshd_stale`` and ``sign_sshd_stale`` (the configuration is newer than what was read),
+    ``filter_at_boot`` (what systemd says of its unit), ``host_keys`` and ``problems`` in words. From surroundings.py:
+    ``acls`` (of the owned), ``privileged``, ``listening`` with ``socket_units``, and ``mounts``.
     """
     problems: list[str] = []
-    files = read_files(FILES)
+    of_packages = read_files(PACKAGE_UNITS)
+    by_packages = packaged(of_packages)
+    files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
+    problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
     owned = ownership((*FILES, *PRIVATE))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
@@ -85,10 +98,19 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
-        "ruleset": _said(["nft", "-s", "list", "ruleset"], problems),
+        "ruleset": without_traffic(_said(["nft", "-s", "list", "ruleset"], problems)),
         "ruleset_of_file": _loaded_apart(problems) if RULESET in files else "",
         "sockets": sorted(_said(["ss", "-Hltn"], problems).splitlines()),
         "daemons": listeners(Path("/proc")),
+        "acls": with_acl(owned),
+        "privileged": privileged(problems),
+        "listening": listening(_said(["ss", "-Hltnp"], problems).splitlines()),
+        "socket_units": _said(["systemctl", "show", "*.socket", f"--property={_SOCKET}"], problems),
+        "mounts": _text(Path("/proc/self/mountinfo")),
+        "sshd_stale": sshd_is_stale(),
+        "data_sshd_stale": sshd_is_stale("kakehashi-data-sshd", DATA_CONFIG, "/run/kakehashi-data-sshd/sshd.pid"),
+        "sign_sshd_stale": sshd_is_stale("kakehashi-sign-sshd", SIGN_CONFIG, "/run/kakehashi-sign-sshd/sshd.pid"),
+        "filter_at_boot": _state_at_boot("nftables.service"),
         "host_keys": [_text(Path(p)).strip() for p in _matching("/etc/ssh/ssh_host_*_key.pub")],
         "problems": problems,
     }
@@ -117,7 +139,20 @@ def _regular(patterns: Sequence[str]) -> list[str]:
 
 def _is_packaged(path: Path) -> bool:
     """Return whether a path is what `systemctl enable` makes: a link to a unit of a package."""
-    return path.is_symlink() and str(path.readlink()).startswith(_PACKAGED)
+    return path.is_symlink() and os.path.normpath(path.parent / path.readlink()).startswith(_PACKAGED)
+
+
+def _cut(files: Mapping[str, str]) -> list[str]:
+    return sorted(name for name, text in files.items() if len(text) >= _LIMIT)
+
+
+def _state_at_boot(unit: str) -> str:
+    """Return what ``systemctl is-enabled`` says, whose exit status says the same once more."""
+    try:
+        done = subprocess.run(["systemctl", "is-enabled", unit], capture_output=True, text=True, timeout=_QUICK, check=False)  # noqa: S603, S607 - fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def read_homes(passwd: str) -> dict[str, str]:

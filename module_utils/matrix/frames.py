@@ -78,8 +78,8 @@ def _with_checksum(header: bytes, total: int) -> bytes:
 def _addresses(packet: bytes) -> tuple[bytes, bytes, int, int]:
     """Return source, target, protocol and where the payload begins; of version 6 without extension headers."""
     version = packet[0] >> 4 if packet else 0
-    if version == 4 and len(packet) >= _V4_HEADER:  # noqa: PLR2004
+    if version == 4 and len(packet) >= _V4_HEADER:  # noqa: PLR2004 - IP version
         return packet[12:16], packet[16:20], packet[9], (packet[0] & 0x0F) * 4
-    if version == 6 and len(packet) >= _V6_HEADER:  # noqa: PLR2004
+    if version == 6 and len(packet) >= _V6_HEADER:  # noqa: PLR2004 - IP version
         return packet[8:24], packet[24:40], packet[6], _V6_HEADER
     return b"", b"", 0, 0

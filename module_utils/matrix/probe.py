@@ -26,6 +26,7 @@ _NO_LOGIN = Outcome("dropped")
 _RETRIES = (0.5, 1.5, 4.0)
 _REPEATED = ("dropped", "timeout")
 """Ends that say nothing about who may log in: a busy machine brings them about."""
+_SILENT = "tcp-timeout"
 _FULL_CONNECT = 4
 """Seconds that a client waits for a connect and a greeting in a full run, where most connects get no answer."""
 _WATCH = 0.5
@@ -36,7 +37,8 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Limits:
     """Bounds of a probe. Times in seconds.
 
-    A packet that a policy drops costs ``tcp_timeout``; 2 s see one repeated SYN. ``lifetime`` bounds the whole probe.
+    A packet that a policy drops costs ``tcp_timeout``, and twice that once more; 2 s see one repeated SYN. ``lifetime``
+    bounds the whole probe.
     """
 
     workers: int = 4
@@ -180,7 +182,7 @@ class Prober:
 
     async def _make(self, attempt: Attempt) -> Outcome:
         if attempt.kind == "tcp":
-            return await _connect(attempt.endpoint, self._limits.tcp_timeout)
+            return await self._knock(attempt.endpoint)
         if attempt.kind == "forward" and not self._full:
             outcome = (await self._group(attempt)).get(attempt, _NO_LOGIN)
             if outcome.verdict != "unknown":
@@ -193,6 +195,11 @@ class Prober:
             self._made.repeated += 1
             outcome = await self._once(attempt)
         return outcome
+
+    async def _knock(self, endpoint: Endpoint) -> Outcome:
+        """Connect, and once more with twice the patience where nothing answers: all that rests on it shares the result."""
+        outcome = await _connect(endpoint, self._limits.tcp_timeout)
+        return await _connect(endpoint, 2 * self._limits.tcp_timeout) if outcome.code == _SILENT else outcome
 
     def _group(self, attempt: Attempt) -> asyncio.Task[dict[Attempt, Outcome]]:
         """Return the task that asks for all of a user's forwardings at a hop, over one login."""
@@ -228,7 +235,7 @@ async def _connect(endpoint: Endpoint, seconds: float) -> Outcome:
             _reader, writer = await asyncio.open_connection(endpoint.address, endpoint.port)
     except TimeoutError as error:
         # A connect that the kernel gave up says so with an errno of its own.
-        return connect_outcome(error) if error.errno else Outcome("tcp-timeout", f"no answer in {seconds:g} s")
+        return connect_outcome(error) if error.errno else Outcome(_SILENT, f"no answer in {seconds:g} s")
     except OSError as error:
         return connect_outcome(error)
     writer.close()

@@ -17,9 +17,14 @@ _ACCEPT = re.compile(
     r'iifname "(?P<interface>[^"]+)" (?P<family>ip6?) saddr (?P<peers>\{[^}]*\}|\S+) tcp dport (?P<port>\d+) accept\b.*'
 )
 _QUOTED = re.compile(r'"[^"]*"')
-# None of them matches a new tcp connection; the chain's own line comes among its rules.
-_OTHER = re.compile(r"(icmp|icmpv6|udp|ct state (invalid|established,related)|type filter hook) .*")
+# None of them matches a new tcp connection to an interface's own address; the chain's own line comes among its rules.
+_OTHER = re.compile(
+    r"(icmp|icmpv6|udp|ct state (invalid|established,related)|type filter hook|"
+    r"fib daddr \. iif type != \{[^}]*\blocal\b[^}]*\}) .*"
+)
 _ENDS = re.compile(r"\b(drop|reject|jump|goto|return|queue)\b")
+# Slows each source down, and refuses none that keeps to the rate.
+_SLOWS = re.compile(r"iifname .* update @\w+ \{ ip6? saddr \. tcp dport limit rate over [^}]*\} drop\b.*")
 _INTERFACE = re.compile(r'iifname "(?P<interface>[^"]+)" .*')
 _LAST = re.compile(r"(counter )?accept")
 
@@ -62,7 +67,7 @@ def accepts(ruleset: str, interface: str, source: str, port: int) -> bool:
 
 def _may_refuse(rule: str, interface: str) -> bool:
     """Return whether a rule may end the way of a new tcp connection over ``interface`` otherwise than by accepting it."""
-    if not _ENDS.search(_QUOTED.sub("", rule)) or _OTHER.fullmatch(rule):
+    if not _ENDS.search(_QUOTED.sub("", rule)) or _OTHER.fullmatch(rule) or _SLOWS.fullmatch(rule):
         return False
     only = _INTERFACE.fullmatch(rule)
     return only is None or only["interface"] == interface

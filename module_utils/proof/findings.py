@@ -9,11 +9,13 @@ from ..fabric.problems import listed
 
 Kind = Literal[
     "extra_login",
+    "extra_admin",
     "missing_login",
     "missing_layer",
     "open_port",
     "closed_flow",
     "calls_out",
+    "account_calls_out",
     "passes_on",
     "forwards",
     "layer2",
@@ -21,11 +23,13 @@ Kind = Literal[
 ]
 WORDS: dict[Kind, str] = {
     "extra_login": "a login that isn't declared is admitted",
+    "extra_admin": "somebody who is no operator may become root",
     "missing_login": "a declared login is refused",
     "missing_layer": "a layer doesn't refuse alone",
     "open_port": "a port is open to more than is declared",
     "closed_flow": "a declared flow is refused",
     "calls_out": "a host may connect to more than is declared",
+    "account_calls_out": "an account's processes may connect to more than is declared for them",
     "passes_on": "a gateway passes on more than is declared",
     "forwards": "sshd forwards other than is declared",
     "layer2": "switch ports and segments differ",

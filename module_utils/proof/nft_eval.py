@@ -28,7 +28,9 @@ class Packet:
     """The first packet of a connection; ``ask`` names the address that is left open.
 
     ``source`` and ``destination`` are integers (``None`` where it is the open one). ``user`` are the names by which
-    ``meta skuid`` may know the sender (its uid as digits, its name); ``None``: not a local sender.
+    ``meta skuid`` may know the sender (its uid as digits, its name); ``None``: not a local sender. ``to`` is what ``fib``
+    says of the destination on the interface that the packet came by: ``local`` for an address of it, ``unicast`` for one of
+    another interface.
     """
 
     family: Family
@@ -41,6 +43,7 @@ class Packet:
     ask: Literal["saddr", "daddr"] = "saddr"
     user: frozenset[str] | None = None
     state: str = "new"
+    to: Literal["local", "unicast"] | None = None
 
 
 @dataclass(slots=True)
@@ -119,6 +122,8 @@ class _Walk:
         """Return which of ``addresses`` a rule gives which verdict."""
         if rule.verdict is None:
             return []
+        if rule.limited == "above" and rule.verdict.kind == "drop":
+            return []  # Who keeps to the rate passes on.
         unjudged = ""
         for match in rule.matches:
             if match.maps:
@@ -231,6 +236,7 @@ class _Walk:
             "nfproto": packet.family,
             "ct state": packet.state,
             "skuid": packet.user,
+            "fib type": packet.to,
         }
         actual = known.get(field.name)
         if actual is None:

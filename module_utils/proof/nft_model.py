@@ -58,13 +58,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: all of ``matches`` must hold for ``verdict`` to be given. ``limited`` says that a rate limit is one."""
+    """A rule: all of ``matches`` must hold for ``verdict`` to be given.
+
+    ``limited`` says that a rate is one of them: the verdict is given ``below`` it, or ``above`` it only.
+    """
 
     line: int
     text: str
     matches: tuple[Match, ...]
     verdict: Verdict | None
-    limited: bool = False
+    limited: Literal["", "below", "above"] = ""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 from .intervals import block
 from .nft_lexer import END, Token, tokens
@@ -37,6 +38,7 @@ FIELDS: dict[tuple[str, ...], Field] = {
     ("meta", "oifname"): Field("oifname", "interface"),
     ("skuid",): Field("skuid", "word"),
     ("ct", "state"): Field("ct state", "word"),
+    ("fib", "daddr . iif type"): Field("fib type", "word"),
 }
 _STARTS = {names[0] for names in FIELDS}
 _PORTS = {"ssh": 22, "domain": 53, "http": 80, "ntp": 123, "https": 443, "nfs": 2049}
@@ -184,7 +186,7 @@ class _Parser:
         start = self._peek()
         matches: list[Match] = []
         verdict: Verdict | None = None
-        limited = False
+        limited: Literal["", "below", "above"] = ""
         while self._peek().text != END and self._peek().text != "}":
             word = self._peek()
             if verdict is not None and word.text != "comment":
@@ -195,7 +197,9 @@ class _Parser:
                     verdict = Verdict("map")
             elif word.text == "limit":
                 limited = self._limit()
-            elif word.text in ("counter", "log", "comment", "add", "update"):
+            elif word.text in ("add", "update"):
+                limited = self._noting() or limited
+            elif word.text in ("counter", "log", "comment"):
                 self._statement()
             else:
                 verdict = self._verdict()
@@ -228,8 +232,10 @@ class _Parser:
         first = self._next()
         if (first.text,) in FIELDS:
             return FIELDS[first.text,]
-        second = self._next()
-        found = FIELDS.get((first.text, second.text))
+        second = self._next().text
+        if first.text == "fib":
+            second = " ".join([second, *(self._next().text for _word in range(3))])
+        found = FIELDS.get((first.text, second))
         if found is None:
             raise self._unknown(first, _UNSUPPORTED)
         return found
@@ -290,23 +296,33 @@ class _Parser:
             return Verdict(word.text, self._next().text)
         raise self._unknown(word, _UNSUPPORTED)
 
-    def _limit(self) -> bool:
+    def _noting(self) -> Literal["", "below", "above"]:
+        """Pass over noting something in a dynamic set; with a limit there, each element has a rate of its own."""
+        self._next()
+        self._next()
+        self._expect("{")
+        limited: Literal["", "below", "above"] = ""
+        while self._peek().text not in ("}", END):
+            if self._peek().text == "limit":
+                limited = self._limit()
+            else:
+                self._next()
+        self._expect("}")
+        return limited
+
+    def _limit(self) -> Literal["below", "above"]:
         self._next()
         self._expect("rate")
+        above = self._peek().text == "over"
         while self._peek().text in ("over", "burst", "packets", "bytes", "kbytes", "mbytes") or (self._peek().text[0].isdigit()):
             self._next()
-        return True
+        return "above" if above else "below"
 
     def _statement(self) -> None:
-        """Pass over a statement that has no say: counter, log, comment, or noting something in a dynamic set."""
+        """Pass over a statement that has no say: counter, log or comment."""
         word = self._next().text
         if word == "comment":
             self._next()
-        elif word in ("add", "update"):
-            self._next()
-            self._expect("{")
-            while self._next().text != "}":
-                pass
         elif word == "counter":
             while self._peek().text in ("packets", "bytes"):
                 self._at += 2

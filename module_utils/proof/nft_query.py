@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast
+from typing import Union, cast
 
 from ..fabric.model import Family
 from .intervals import Range, samples
@@ -37,20 +37,59 @@ def destinations(ruleset: Ruleset, family: Family) -> tuple[Range, ...]:
 
 
 def user_names(ruleset: Ruleset) -> tuple[frozenset[str], ...]:
-    """Return one user for each that ``meta skuid`` names, and one whom it doesn't; empty where no rule asks."""
+    """Return one user of each kind that the rules tell apart by ``meta skuid``; empty where no rule asks.
+
+    Numbers that stand in the same places are of one kind, and so are all that stand nowhere.
+    """
     key = "users"
     if key not in ruleset.memo:
-        found = {f"{v[0]}-{v[1]}" if isinstance(v, tuple) else str(v) for v in _values(ruleset, "skuid")}
-        named = {part for value in found for part in value.split("-")}
-        ruleset.memo[key] = tuple(frozenset({n}) for n in sorted(named)) + ((frozenset({"4294967294"}),) if named else ())
+        places = list(_words(ruleset))
+        kinds: dict[tuple[bool, ...], str] = {}
+        cuts = [part for words, _names in places for part in words]
+        for low, _unused in samples(cuts, "ipv4") if places else ():
+            kinds.setdefault(tuple(any(a <= low <= b for a, b in numbers) for numbers, _names in places), str(low))
+        named = {name for _numbers, names in places for name in names}
+        ruleset.memo[key] = tuple(frozenset({user}) for user in (*kinds.values(), *sorted(named)))
     return cast(tuple[frozenset[str], ...], ruleset.memo[key])
 
 
+def user_like(ruleset: Ruleset, uid: int) -> frozenset[str] | None:
+    """Return the user of ``user_names`` of the same kind as ``uid``, so that what is asked of both is asked once."""
+    key = ("user", uid)
+    if key not in ruleset.memo:
+        ruleset.memo[key] = _user_like(ruleset, uid)
+    return cast(Union[frozenset[str], None], ruleset.memo[key])
+
+
+def _user_like(ruleset: Ruleset, uid: int) -> frozenset[str] | None:
+    places = [numbers for numbers, _names in _words(ruleset)]
+    kind = tuple(any(low <= uid <= high for low, high in numbers) for numbers in places)
+    for user in user_names(ruleset):
+        word = next(iter(user))
+        if word.isdigit() and kind == tuple(any(low <= int(word) <= high for low, high in numbers) for numbers in places):
+            return user
+    return None
+
+
+def _words(ruleset: Ruleset) -> Iterator[tuple[list[Range], list[str]]]:
+    """Yield, for each match on ``meta skuid``, the ranges of numbers and the names that it compares with."""
+    for values in _matches(ruleset, "skuid"):
+        numbers, names = [], []
+        for value in values:
+            low, _unused, high = str(value).partition("-")
+            if low.isdigit() and (high.isdigit() or not high):
+                numbers.append((int(low), int(high or low)))
+            else:
+                names.append(str(value))
+        yield numbers, names
+
+
 def inbound(ruleset: Ruleset, packet: Packet) -> Answer:
-    """Return which sources reach a service of the host itself.
+    """Return which sources reach a service of the host itself, at an address of the interface unless ``packet.to`` is set.
 
     Asked first without the destination, so that hosts that share a ruleset share the answer.
     """
+    packet = packet if packet.to else replace(packet, to="local")
     try:
         return _answer(ruleset, "input", replace(packet, destination=None))
     except CannotProve:
@@ -81,12 +120,19 @@ def _answer(ruleset: Ruleset, hook: str, packet: Packet) -> Answer:
 
 def _values(ruleset: Ruleset, name: str, family: Family | None = None) -> Iterator[object]:
     """Yield every value that any rule compares the field ``name`` with."""
+    for values in _matches(ruleset, name, family):
+        yield from values
+
+
+def _matches(ruleset: Ruleset, name: str, family: Family | None = None) -> Iterator[list[object]]:
+    """Yield, for each match on the field ``name``, the values that it compares with."""
     for table in ruleset.tables.values():
         for chain in table.chains.values():
             for rule in chain.rules:
                 for match in rule.matches:
                     elements = table.sets[match.set_name].elements if match.set_name else match.elements
-                    yield from _of_field(match, elements, name, family)
+                    if values := list(_of_field(match, elements, name, family)):
+                        yield values
 
 
 def _of_field(match: Match, elements: tuple[Element, ...] | list[Element], name: str, family: Family | None) -> Iterator[object]:

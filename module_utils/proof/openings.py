@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from ..fabric.model import FAMILIES, Family
@@ -30,6 +31,16 @@ def inward(model: HostModel, declaration: Declaration) -> Iterator[Finding]:
         addresses = _own(model, interface)
         for opening in _openings(model, "in", interface, addresses):
             yield from _excess(model, "open_port", interface, opening, wanted)
+        if len(model.network.interfaces) > 1:
+            yield from _elsewhere(model, interface)
+
+
+def _elsewhere(model: HostModel, interface: str) -> Iterator[Finding]:
+    """Yield what is open over ``interface`` at addresses of the host's other interfaces; Linux answers at any of them."""
+    for protocol, ports, family, answer in _openings(model, "past", interface, {}):
+        origin = f"{_short(answer.accepted, family)} by {interface} to the addresses of other interfaces"
+        reason = _line(model, answer, answer.accepted)
+        yield Finding("open_port", model.name, reason, origin, _service(protocol, ports), layer=FILTER_LAYER)
 
 
 def outward(model: HostModel, declaration: Declaration) -> Iterator[Finding]:
@@ -94,9 +105,9 @@ def _find_openings(model: HostModel, way: str, interface: str, addresses: dict[F
         for protocol in PROTOCOLS:
             for ports in port_ranges(model.ruleset, protocol):
                 for user in users:
-                    if way == "in":
+                    if way in ("in", "past"):
                         packet = Packet(family, protocol, ports[0], iif=interface, destination=addresses.get(family, 0))
-                        answer = inbound(model.ruleset, packet)
+                        answer = inbound(model.ruleset, replace(packet, to="unicast") if way == "past" else packet)
                     else:
                         packet = Packet(
                             family,

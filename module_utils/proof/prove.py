@@ -7,6 +7,7 @@ from functools import partial
 
 from ..fabric.model import Fabric
 from .carriage import Carrier
+from .confinement import confinement
 from .declared import Declaration
 from .findings import Finding, Proof
 from .forwarding import forwarding
@@ -42,6 +43,7 @@ def prove(fabric: Fabric, artefacts: Artefacts) -> Proof:
         proof.findings += _guarded(host.name, partial(forwarding, host, model, declaration))
         for look in (inward, outward, onward):
             proof.findings += _guarded(host.name, partial(look, model, declaration))
+        proof.findings += _guarded(host.name, partial(confinement, host, model, declaration))
     proof.findings += _closed_flows(declaration, carrier, frozenset(world.models))
     unjudged = [*world.refused, *(name for name, model in world.models.items() if model.unjudged)]
     refused = sum(len(way.users) for name in unjudged for way in declaration.logins(fabric.hosts[name]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,10 +57,15 @@ class Net:
 
 
 @pytest.fixture(scope="session")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Net]:
+def net() -> Iterator[Net]:
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
-    network = Net(tmp_path_factory.mktemp("net"))
+    # Not below pytest's own directory: whenever a pytest starts it takes all rights to that from others.
+    with tempfile.TemporaryDirectory(prefix="kakehashi-net-") as directory:
+        yield from _up(Net(Path(directory)))
+
+
+def _up(network: Net) -> Iterator[Net]:
     try:
         _cable(network)
         for name in ("aoki", "sato", "wrong", "other"):
@@ -98,8 +104,8 @@ def _keygen(path: Path) -> str:
 def _start_sshd(network: Net, node: str, more: str) -> None:
     home = network.directory / node
     (home / "keys").mkdir(parents=True)
-    for path in (network.directory, home, home / "keys", *network.directory.parents):
-        path.chmod(path.stat().st_mode | 0o711)
+    for path in (network.directory, home, home / "keys"):
+        path.chmod(0o755)  # sshd reads keys as the user who logs in
     _keygen(home / "host_key")
     network.host_keys[node] = (home / "host_key.pub").read_text().rsplit(" ", 1)[0]
     for user, key in (("aoki", "aoki"), ("sato", "sato"), ("kato", "sato"), ("pamless", "sato")):

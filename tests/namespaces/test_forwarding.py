@@ -44,13 +44,13 @@ class Gateway:
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    for name in ("upper/kakehashi", "work"):
+    for name in ("upper/kakehashi", "layer"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "upper/kakehashi/forwarding.conf").write_text(SETTINGS)
     script = (
-        f"mount -t tmpfs none {tmp_path}/work && mkdir {tmp_path}/work/u {tmp_path}/work/w && "
-        f"cp -r {tmp_path}/upper/kakehashi {tmp_path}/work/u && "
-        f"mount -t overlay -o lowerdir=/etc,upperdir={tmp_path}/work/u,workdir={tmp_path}/work/w none /etc && "
+        f"mount -t tmpfs none {tmp_path}/layer && mkdir {tmp_path}/layer/u {tmp_path}/layer/w && "
+        f"cp -r {tmp_path}/upper/kakehashi {tmp_path}/layer/u && "
+        f"mount -t overlay -o lowerdir=/etc,upperdir={tmp_path}/layer/u,workdir={tmp_path}/layer/w none /etc && "
         "echo ready && exec cat"
     )
     argv = ["unshare", "--net", "--mount", "sh", "-c", script]

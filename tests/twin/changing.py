@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.twin.by_hand import INVENTORY
+from tests.twin.machine import log_in
 from tests.twin.validated import MORE, Validated
 
 HERE = Path(__file__).parent / "changes"
@@ -38,14 +39,19 @@ def policy(twin: Validated, host: str) -> str:
 
 
 def pending(twin: Validated, host: str) -> bool:
-    """Return whether a change of a host is held."""
-    return twin.attempt("exec", host, "--", "test", "-e", "/var/lib/kakehashi-change/pending").returncode == 0
+    """Return whether a change of a host is held. Asked often: so from outside, in the layer that the node writes to."""
+    return (twin.state / "nodes" / host / "upper/var/lib/kakehashi-change/pending").exists()
+
+
+def settled(twin: Validated, host: str) -> bool:
+    """Return whether no change of a host is held."""
+    return not pending(twin, host)
 
 
 def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
     """Log in to a host as the operator does, over connections of its own, and become root."""
     options = ("-F", str(twin.state / "ssh/config-fresh"), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}")
-    return twin.attempt("run", "--", "ssh", *options, host, "sudo", "-n", "true")
+    return log_in([sys.executable, "-m", "twin", "--name", twin.name, "run", "--", "ssh", *options, host, "sudo", "-n", "true"])
 
 
 @dataclass

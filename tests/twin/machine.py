@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +57,24 @@ class Twin:
     def fresh_ssh(self, node: str, *words: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
         """Log in by the operators' way, over connections that nobody else uses."""
         config = str(self.state / "ssh/config-fresh")
-        return self("run", "--", "ssh", "-F", config, "-o", f"ConnectTimeout={seconds}", node, *words)
+        return log_in(self.command("run", "--", "ssh", "-F", config, "-o", f"ConnectTimeout={seconds}", node, *words))
+
+
+def log_in(command: list[str], timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a command that logs in, and return as soon as it ends.
+
+    The ssh of a hop, which it leaves behind, holds its output for two minutes where the hop gets no answer; that is ended, too.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        try:
+            status = process.wait(timeout)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        texts = [(file.seek(0), file.read())[1] for file in (out, err)]
+    return subprocess.CompletedProcess(command, status, *texts)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.twin.changing import fresh_login, pending, state, wait_for
+from tests.twin.changing import fresh_login, pending, settled, state, wait_for
 from tests.twin.lockouts import MORE_ROUNDS, ROUNDS, Mistake, cases
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
-SECONDS = int(os.environ.get("KAKEHASHI_CHANGE_SECONDS", "30"))  # of the timer; give more on a busy machine
-LATE = SECONDS  # seconds that a timer may be late
+SHORTEST = int(os.environ.get("KAKEHASHI_CHANGE_SECONDS", "30"))  # of the timer, in seconds; more on a busy machine
+LATE = 30  # seconds that a timer may be late
+HANGS = 10  # seconds that a login takes to fail where nothing answers
+MADE = "var/tmp/mistake-made"
 HOSTS = ("mdx1", "mdx2", "infra1", "data1", "login1")
 SKEWED = "/opt/skewed"
 # A python whose wall clock is wrong: the one process has it, as with a clock that was never set.
@@ -42,28 +46,35 @@ class Round:
 
 @dataclass
 class Sweep:
-    """All rounds, and the state of each host before them."""
+    """All rounds, the state of each host before them, and the timer's seconds."""
 
     before: dict[str, list[str]]
+    seconds: int
     rounds: list[Round] = field(default_factory=list)
 
 
-def run(twin: Validated, scripts: dict[str, str], interpreters: dict[str, str] | None = None) -> str:
-    more = json.dumps({"scripts": scripts, "interpreters": interpreters or {}, "change_seconds": SECONDS})
-    return str(twin.playbook("../tests/twin/changes/lockout", "-e", more).stdout)
+def run(twin: Validated, scripts: dict[str, str], seconds: int, interpreters: dict[str, str] | None = None) -> str:
+    more = json.dumps({"scripts": scripts, "interpreters": interpreters or {}, "change_seconds": seconds, "made": f"/{MADE}"})
+    done = twin.playbook("../tests/twin/changes/lockout", "-e", more)
+    assert done.stdout, done.stderr
+    return str(done.stdout)
 
 
 def try_in(twin: Validated, host: str) -> str:
-    """Return ssh's or sudo's words once a fresh login fails; empty if the host was back before one failed."""
+    """Return ssh's or sudo's words when a fresh login fails after the mistake; empty if it gets in or the host is back."""
+    made = twin.state / "nodes" / host / "upper" / MADE
     wait_for(f"{host} armed", lambda: pending(twin, host))
+    wait_for(f"the mistake on {host}", lambda: made.exists() or not pending(twin, host))
+    assert made.exists(), f"{host} was back before the mistake was made: set KAKEHASHI_CHANGE_SECONDS to more than {SHORTEST}"
+    # An sshd that reloads may answer once more by the rules of before.
     while pending(twin, host):
-        done = fresh_login(twin, host, 8)
+        done = fresh_login(twin, host, HANGS - 2)
         if done.returncode != 0:
             return done.stderr or "no words"
     return ""
 
 
-def lock_out(twin: Validated, mistakes: list[Mistake]) -> tuple[dict[str, str], str]:
+def lock_out(twin: Validated, mistakes: list[Mistake], seconds: int) -> tuple[dict[str, str], str]:
     """Make the mistakes and return how a fresh login to each host failed, and what the run printed."""
     for mistake in mistakes:
         if mistake.prepare:
@@ -72,7 +83,7 @@ def lock_out(twin: Validated, mistakes: list[Mistake]) -> tuple[dict[str, str], 
             twin("exec", mistake.host, "--", "bash", "-s", text=SKEW.format(room=SKEWED, seconds=mistake.clock))
     skewed = {m.host: f"{SKEWED}/python3" for m in mistakes if m.clock}
     with ThreadPoolExecutor() as pool:
-        made = pool.submit(run, twin, {m.host: m.script for m in mistakes}, skewed)
+        made = pool.submit(run, twin, {m.host: m.script for m in mistakes}, seconds, skewed)
         found = dict(zip([m.host for m in mistakes], pool.map(lambda m: try_in(twin, m.host), mistakes), strict=True))
         printed = made.result()
     assert "FAILED!" not in printed, printed
@@ -83,15 +94,15 @@ def lock_out(twin: Validated, mistakes: list[Mistake]) -> tuple[dict[str, str], 
     return found, printed
 
 
-def undone(twin: Validated, mistakes: tuple[Mistake, ...]) -> tuple[Round, str]:
+def undone(twin: Validated, mistakes: tuple[Mistake, ...], seconds: int) -> tuple[Round, str]:
     """Go through one round; return what was seen, and what its run told of the round before."""
     # The others are reached through the login server, so its own turn comes when they were tried.
     behind = [m for m in mistakes if m.host != "login1"]
-    found, first = lock_out(twin, behind)
-    more, second = lock_out(twin, [m for m in mistakes if m.host == "login1"])
+    found, first = lock_out(twin, behind, seconds)
+    more, second = lock_out(twin, [m for m in mistakes if m.host == "login1"], seconds)
     seen = Round(locked_out={**found, **more})
     for mistake in mistakes:
-        wait_for(f"{mistake.host} undone", lambda host=mistake.host: not pending(twin, host))  # type: ignore[misc]
+        wait_for(f"{mistake.host} undone", partial(settled, twin, mistake.host))
     for mistake in mistakes:
         seen.after[mistake.host] = state(twin, mistake.host)
         seen.reachable[mistake.host] = fresh_login(twin, mistake.host).returncode == 0
@@ -105,14 +116,17 @@ def undone(twin: Validated, mistakes: tuple[Mistake, ...]) -> tuple[Round, str]:
 
 
 def swept(twin: Validated, rounds: tuple[tuple[Mistake, ...], ...]) -> Sweep:
-    run(twin, dict.fromkeys(HOSTS, ""))  # what arming leaves for good is there before
-    sweep = Sweep({host: state(twin, host) for host in HOSTS})
+    start = time.monotonic()
+    run(twin, dict.fromkeys(HOSTS, ""), 600)  # what arming leaves for good is there before
+    # A run of a round gets to its mistakes in less time than this one took to its end, and a login must fail before the timer.
+    seconds = max(SHORTEST, round(time.monotonic() - start) + HANGS)
+    sweep = Sweep({host: state(twin, host) for host in HOSTS}, seconds)
     for mistakes in rounds:
-        seen, told = undone(twin, mistakes)
+        seen, told = undone(twin, mistakes, sweep.seconds)
         if sweep.rounds:
             sweep.rounds[-1].told = told
         sweep.rounds.append(seen)
-    sweep.rounds[-1].told = run(twin, dict.fromkeys(HOSTS, ""))
+    sweep.rounds[-1].told = run(twin, dict.fromkeys(HOSTS, ""), sweep.seconds)
     return sweep
 
 
@@ -139,9 +153,9 @@ def check(sweep: Sweep, number: int, mistake: Mistake) -> None:
     assert not result["problems"]
     took = (when(result["when"]) - when(result["id"].split("-")[0])).total_seconds()
     if mistake.clock:
-        assert abs(took + mistake.clock - SECONDS) < LATE, "the timer went by the wall clock"
+        assert abs(took + mistake.clock - sweep.seconds) < LATE, "the timer went by the wall clock"
     else:
-        assert took < SECONDS + LATE
+        assert took < sweep.seconds + LATE
 
 
 def when(text: str) -> datetime:

@@ -70,7 +70,8 @@ def _interrupted_up(twin: Twin, signum: signal.Signals, trace: str) -> tuple[int
         "namespaces": lambda: any(Path("/run/netns").glob(f"kakehashi.{twin.name}.*")),
         "processes": lambda: any(Path("/run/kakehashi", twin.name).glob("ready-*")),
     }
-    command = twin.command("up", "-i", str(INVENTORY))
+    # Tests that run in the background may have inherited that Ctrl-C is ignored.
+    command = ["env", "--default-signal=INT", *twin.command("up", "-i", str(INVENTORY))]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         wait_until(seen[trace], 120)
         process.send_signal(signum)

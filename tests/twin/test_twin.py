@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from tests.twin.machine import INVENTORY, Twin, wait_until
+from twin.cgroups import Groups
+from twin.nodes import FORMER
 
 pytestmark = pytest.mark.twin
 CAPTURE = (Path(__file__).parent / "capture.py").read_text()
@@ -130,6 +132,28 @@ def test_the_whole_is_saved_and_restored(twin: Twin) -> None:
     assert twin.fresh_ssh("data1", "hostname").stdout == "data1\n"
 
 
+def test_nodes_that_a_save_cut_short_left_held_go_on(twin: Twin) -> None:
+    for group in Groups(twin.name).of("data1"):
+        if (group / "cgroup.freeze").exists():
+            (group / "cgroup.freeze").write_text("1")
+    assert twin.fresh_ssh("data1", "true", seconds=2).returncode != 0
+    twin.up()
+    assert twin.fresh_ssh("data1", "hostname").stdout == "data1\n"
+
+
+def test_a_restore_cut_short_leaves_what_was_there_before(twin: Twin) -> None:
+    twin.ok("ssh", "data1", "echo before >state; sync")
+    twin.ok("stop", "data1")
+    home = twin.state / "nodes/data1"
+    (home / "upper").rename(home / FORMER)
+    (home / "upper.new/etc").mkdir(parents=True)
+    twin.ok("start")
+    assert twin.fresh_ssh("data1", "cat state").stdout == "before\n"
+    twin.ok("save", "later", "data1")
+    twin.ok("restore", "later", "data1")
+    assert not (home / "upper.new").exists()
+
+
 def test_restoring_what_was_never_saved_is_refused_and_harms_nothing(twin: Twin) -> None:
     refused = twin("restore", "never", "data1")
     assert refused.returncode == 1
@@ -138,10 +162,11 @@ def test_restoring_what_was_never_saved_is_refused_and_harms_nothing(twin: Twin)
 
 
 def test_a_file_is_copied_both_ways(twin: Twin, tmp_path: Path) -> None:
-    (tmp_path / "there").write_text("carried\n")
-    twin.ok("copy", str(tmp_path / "there"), "data1:/root/taken")
-    twin.ok("copy", "data1:/root/taken", str(tmp_path / "back"))
-    assert (tmp_path / "back").read_text() == "carried\n"
+    odd = "a.b,c&d[1]*"
+    (tmp_path / odd).write_text("carried\n")
+    twin.ok("copy", str(tmp_path / odd), f"data1:/root/{odd}.taken")
+    twin.ok("copy", f"data1:/root/{odd}.taken", str(tmp_path / f"back{odd}"))
+    assert (tmp_path / f"back{odd}").read_text() == "carried\n"
 
 
 def test_up_again_changes_nothing(twin: Twin) -> None:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.access.node import have_read
+from tests.twin.strangers import STRANGERS, ByHandChange
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
-
-
-@dataclass(frozen=True)
-class ByHandChange:
-    """What somebody does as root on ``host``, and how validation must name it: the ``layer``, and ``words`` of the row."""
-
-    host: str
-    script: str
-    layer: str
-    words: str
+RELOAD = have_read("ssh", "/run/sshd.pid")
 
 
 LOOSENED = {
+    **STRANGERS,
     "sshd drop-in": ByHandChange(
         "infra1",
-        r"""
+        rf"""
         mkdir -p /etc/ssh/sshd_config.d
         printf 'AllowUsers *\nPermitRootLogin yes\n' >/etc/ssh/sshd_config.d/00-hand.conf
         sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config
-        sshd -t && systemctl reload ssh
+        sshd -t; {RELOAD}
         """,
         "sshd",
         "/etc/ssh/sshd_config.d/00-hand.conf",
@@ -45,12 +38,27 @@ LOOSENED = {
         "gives sshd options of its own",
     ),
     "sudo": ByHandChange("infra1", "echo 'sato ALL=(ALL) ALL' >/etc/sudoers.d/hand", "sudo", "/etc/sudoers.d/hand: sato"),
+    "rules that only sshd's memory holds": ByHandChange(
+        "data1",
+        f"""
+        cp -a /etc/ssh/sshd_config /root/kept
+        sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config
+        {RELOAD}
+        mv /root/kept /etc/ssh/sshd_config
+        """,
+        "sshd",
+        "was changed after sshd read it",
+    ),
+    "packet filter at boot": ByHandChange("infra1", "systemctl disable nftables.service", "packet filter", "is disabled"),
+    "root by another name": ByHandChange(
+        "mdx2", "echo 'toor:x:0:0::/root:/bin/bash' >>/etc/passwd", "sudo", "is root under another name"
+    ),
     "VLAN of a port": ByHandChange("sw-nii", "ovs-vsctl set port p6 tag=2102", "switch", "port p6"),
 }
 REMOVED = {
     "packet filter": ByHandChange("mdx1", "nft flush ruleset", "packet filter", "the layer is missing"),
     "sshd": ByHandChange(
-        "mdx2", "sed -i '/^AllowUsers/d' /etc/ssh/sshd_config; sshd -t && systemctl reload ssh", "sshd", "the layer is missing"
+        "mdx2", f"sed -i '/^AllowUsers/d' /etc/ssh/sshd_config; sshd -t; {RELOAD}", "sshd", "the layer is missing"
     ),
     "PAM": ByHandChange("data1", "sed -i '/pam_access/d' /etc/pam.d/sshd", "PAM", "the layer is missing"),
 }
@@ -75,6 +83,14 @@ def test_it_holds_after_site(converged: Validated) -> None:
     assert evidence["holds"], printed
     assert evidence["not_tried"] == []
     assert "lent key: root has none of its own" in printed
+
+
+@pytest.mark.parametrize("host", ["login1", "mdx1"])
+def test_no_private_key_is_in_a_journal_after_it(converged: Validated, host: str) -> None:
+    converged.evidence("validate", "--limit", host)
+    journal = converged("exec", host, "--", "journalctl", "--quiet", "--no-pager", "--output=cat")
+    assert "Invoked with" in journal, "modules' calls are logged"
+    assert [line[:200] for line in journal.splitlines() if "PRIVATE KEY" in line] == []
 
 
 def test_a_limited_run_is_judged_and_does_not_hold(converged: Validated) -> None:
@@ -122,10 +138,17 @@ def test_without_one_layer_the_forbidden_logins_are_still_refused(changed: dict[
 
 @pytest.mark.usefixtures("changed")
 def test_site_mends_all_of_it(converged: Validated) -> None:
+    # Whose files, programs and listeners these are, a person has to find out; and no role renumbers anybody.
+    for change in LOOSENED.values():
+        if change.undo:
+            converged("exec", change.host, "--", "bash", "-e", "-s", text=change.undo)
     converged.converge()
     change = LOOSENED["VLAN of a port"]
     # Switches are not configured by site.yml yet: their VLANs are set when the twin is built.
     converged("exec", change.host, "--", "ovs-vsctl", "set", "port", "p6", "tag=2101")
+    # Whose root's second name is, a person has to find out.
+    change = LOOSENED["root by another name"]
+    converged("exec", change.host, "--", "sed", "-i", "/^toor:/d", "/etc/passwd")
     # No role restarts sshd: with which options it was started stays a person's decision.
     change = LOOSENED["options of sshd"]
     converged("exec", change.host, "--", "sh", "-c", "rm /etc/default/ssh; systemctl restart ssh")

@@ -7,7 +7,6 @@ import subprocess
 from argparse import Namespace
 from pathlib import Path
 
-from plugin_utils.inventory import load_raw
 from twin.cgroups import Groups
 from twin.errors import TwinError
 from twin.nodes import Nodes
@@ -37,6 +36,8 @@ def _refuse_unready(paths: Paths, record: Record, inventories: list[str]) -> Non
     """Refuse a twin that isn't complete, or lacks machines that `inventories` have."""
     if not record.complete:
         raise TwinError(f"the twin {paths.twin} is {half_built(paths)}")
+    from plugin_utils.inventory import load_raw  # noqa: PLC0415 # Ansible, half a second that other commands don't need
+
     there = {node.name for node in record.plan.nodes}
     missing = [name for name in load_raw(inventories).hosts if name not in there]
     if missing:
@@ -82,7 +83,7 @@ def copy(paths: Paths, arguments: Namespace) -> int:
     if (source_node is None) == (target_node is None):
         raise TwinError("copy needs one side on a node (NODE:PATH) and one on this machine")
     pack = ["tar", "-C", str(source.parent), "-cf", "-", source.name]
-    renamed = f"s,^{source.name},{target.name},"
+    renamed = f"s,^{_literal(source.name, '.[]*^$')},{_literal(target.name, '&')},"
     unpack = ["tar", "-C", str(target.parent), "--no-same-owner", "-xf", "-", f"--transform={renamed}"]
     packer = nodes.inside(source_node, pack) if source_node else pack
     unpacker = nodes.inside(target_node, unpack) if target_node else unpack
@@ -91,3 +92,8 @@ def copy(paths: Paths, arguments: Namespace) -> int:
     if packing.wait() or unpacking.returncode:
         raise TwinError(f"copy {arguments.source} to {arguments.target} failed; see the message of tar above")
     return 0
+
+
+def _literal(name: str, special: str) -> str:
+    """A file's name within an expression of sed, where `special` characters, the comma and the backslash mean themselves."""
+    return "".join(f"\\{letter}" if letter in f"{special},\\" else letter for letter in name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..problems import Problem
-from . import access, addressing, cabling, flows, identity, people, platforms, references, topology
+from . import access, addressing, cabling, flows, identity, logs, people, platforms, references, topology
 from .context import Context
 
 Rule = Callable[[Context], Iterable[Problem]]
@@ -42,6 +42,8 @@ RECORD_RULES: tuple[Rule, ...] = (
     flows.service_protocols,
     flows.flows_once,
     flows.every_host,
+    logs.protocol,
+    logs.servers,
     platforms.kinds,
     platforms.members_once,
     platforms.separate_roles,
@@ -69,4 +71,5 @@ GRAPH_RULES: tuple[Rule, ...] = (
     access.storage,
     access.ways_in,
     identity.asked,
+    logs.everybody,
 )

@@ -147,7 +147,8 @@ def _ordinary(context: Context, platform: ComputePlatform, names: list[str]) -> 
     for server in (*context.machines_of(platform.gateways), *servers):
         beside.update(dict.fromkeys(segments_of(server), server.name))
     for name in names:
-        for attachment in context.fabric.hosts[name].attachments:
+        host = context.fabric.hosts.get(name)  # one that can't be read has a fault of its own
+        for attachment in host.attachments if host else ():
             if attachment.segment in beside:
                 message = f"{name} is no job node, but would stand beside {beside[attachment.segment]}"
                 wanted = f"put it into {platform.job_nodes}, or take it off this segment"

@@ -50,6 +50,11 @@ def test_names_are_the_declared_ones(host: Host) -> None:
     assert "192.0.2.99" not in host.file("/etc/hosts").content_string
 
 
+def test_declared_packages_are_installed(host: Host) -> None:
+    assert host.package("acl").is_installed
+    assert host.run("getfacl --version").rc == 0
+
+
 def test_the_journal_is_kept_on_disk(host: Host) -> None:
     assert host.file("/etc/systemd/journald.conf.d/kakehashi.conf").contains("Storage=persistent")
     assert host.run("ls /var/log/journal/*/system.journal").rc == 0

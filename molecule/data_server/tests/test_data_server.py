@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.node import Node
+from tests.access.node import QUICK, Node, have_read
 
 pytestmark = pytest.mark.twin
 
@@ -15,7 +15,8 @@ V4, V6 = "192.0.2.72", "2001:db8:0:2102::12"
 DECLARED = {V4: "192.0.2.101", V6: "2001:db8:0:2102::41"}
 UNDECLARED = "192.0.2.100"  # taken by the node during these tests
 FILES = ("/etc/ssh/sshd_config_data", "/etc/pam.d/kakehashi-data-sshd", "/etc/ssh/authorized_keys_data.d/sato")
-AS_BEFORE = "systemctl reload kakehashi-data-sshd; nft -f /etc/nftables.conf || true"
+RELOAD = have_read("kakehashi-data-sshd", "/run/kakehashi-data-sshd/sshd.pid")
+AS_BEFORE = f"{RELOAD}; nft -f /etc/nftables.conf || true"
 # Accepting first, rather than flushing: the connection by which the rules come back must stay known to the kernel.
 WITHOUT_FILTER = (
     "if nft list table inet kakehashi >/dev/null 2>&1; "
@@ -25,10 +26,10 @@ WITHOUT_PAM = r"sed -i 's/^account.*pam_access.*$/account required pam_permit.so
 WITHOUT_SSHD = (
     "sed -i /^AllowUsers/d /etc/ssh/sshd_config_data; "
     r"sed -i 's/^from=\"[^\"]*\",//' /etc/ssh/authorized_keys_data.d/sato; "
-    "systemctl reload kakehashi-data-sshd"
+    f"{RELOAD}"
 )
 OPTIONS = (
-    "-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no "
+    f"-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no -o KexAlgorithms={QUICK} "
     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.node import Node, attempt
+from tests.access.node import Node, attempt, have_read
 
 pytestmark = pytest.mark.twin
 
@@ -20,10 +20,11 @@ OTHERS = [("kato", "kato"), ("root", "sato"), ("mdxuser", "sato"), ("aoki", "sat
 
 # Accepting first, rather than flushing: the connection by which the rules come back must stay known to the kernel.
 WITHOUT_FILTER = "for chain in input output; do nft insert rule inet kakehashi $chain accept; done"
+RELOAD = have_read("ssh", "/run/sshd.pid")
 KEYS = "/etc/ssh/authorized_keys.d/sato"
-WITHOUT_SSHD = "sed -i /^AllowUsers/d /etc/ssh/sshd_config; systemctl reload ssh"
+WITHOUT_SSHD = f"sed -i /^AllowUsers/d /etc/ssh/sshd_config; {RELOAD}"
 WITHOUT_PAM = r"sed -i 's/^account.*pam_access.*$/account required pam_permit.so/' /etc/pam.d/sshd"
-AS_BEFORE = "nft -f /etc/nftables.conf; systemctl reload ssh"
+AS_BEFORE = f"nft -f /etc/nftables.conf; {RELOAD}"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,7 +17,7 @@ def test_every_chain_drops_by_default(ruleset: str) -> None:
         ("output", "drop"),
         ("forward", "drop"),
     ]
-    assert len(re.findall(r"^\t\tcounter drop$", ruleset, re.MULTILINE)) == 3
+    assert len(re.findall(r"^\t\tcounter drop$", ruleset, re.MULTILINE)) == 4
 
 
 def test_ssh_comes_only_from_the_login_server_over_ipv4_and_ipv6(ruleset: str) -> None:
@@ -51,9 +51,31 @@ def test_the_service_can_be_stopped_without_opening_the_host(host: Host) -> None
         host.check_output("systemctl start nftables.service")
 
 
+def dropped(host: Host, chain: str) -> int:
+    """Packets that the last rule of a chain dropped: the neighbour, who has a filter too, doesn't count them."""
+    listed = host.check_output("nft list chain inet kakehashi %s", chain)
+    return int(re.findall(r"counter packets (\d+) bytes \d+ drop$", listed, re.MULTILINE)[-1])
+
+
 def test_what_is_not_declared_does_not_leave(host: Host) -> None:
+    before = dropped(host, "output")
     assert host.run("timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.2.72/22'").rc != 0
+    assert dropped(host, "output") > before
 
 
 def test_packages_can_be_fetched(host: Host) -> None:
     assert host.run("timeout 10 bash -c 'exec 3<>/dev/tcp/192.0.2.75/80'").rc == 0
+
+
+@pytest.mark.parametrize(("port", "reached"), [(8888, True), (22, False)])
+def test_a_confined_user_reaches_its_own_ports_only(host: Host, port: int, reached: bool) -> None:
+    user = "setpriv --reuid=3001 --regid=3001 --clear-groups"
+    # Nobody listens at 8888: a refusal at once means that the packet arrived.
+    ended = host.run(f"{user} timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'").rc
+    assert (ended != 124) is reached
+    assert host.run(f"timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'").rc != 124
+
+
+def test_a_confined_user_fetches_no_packages(host: Host) -> None:
+    user = "setpriv --reuid=3001 --regid=3001 --clear-groups"
+    assert host.run(f"{user} timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.2.75/80'").rc == 124

@@ -3,7 +3,7 @@
 cd /
 find etc/ssh etc/pam.d/sshd etc/security etc/nftables.conf -type f -exec sha256sum {} + | sort
 sshd -T
-nft -s list ruleset
+nft -s -t list ruleset
 ip -o addr show scope global | sed 's/valid_lft.*//' | sort
 systemctl is-active ssh.service nftables.service
 true

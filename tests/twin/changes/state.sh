@@ -5,7 +5,7 @@ for tree in etc/ssh etc/pam.d etc/security etc/nftables.conf etc/systemd etc/sud
     find "$tree" -printf '%p %y %m %U:%G %T@ %l\n'
     find "$tree" -type f -exec sha256sum {} +
 done | grep -v ' d ' | sort
-nft -s list ruleset
+nft -s -t list ruleset
 ip -o addr show scope global | sed 's/valid_lft.*//' | sort
 ip route show | sort
 ip -6 route show | grep -v 'proto kernel' | sort

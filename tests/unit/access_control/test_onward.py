@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.access_control import onward_host
 from module_utils.access_control.onward import Pair, Step, plan, public_keys
+from tests.support.modules import call
 
 GOOD = Pair(complete=True, good_attributes=True, public="ssh-ed25519 AAAA sato@login1 onward")
 
@@ -53,6 +54,33 @@ def test_pairs_are_made_mended_and_removed(tmp_path: Path) -> None:
     assert onward_host.observe(room)[account].public != first.public
     onward_host.apply(room, [Step("remove", account)], "login1")
     assert onward_host.observe(room) == {}
+
+
+@pytest.mark.parametrize("make", ["file", "directory", "link"])
+def test_what_is_no_key_pair_is_a_stranger_and_never_removed(tmp_path: Path, make: str) -> None:
+    """A directory named by mistake, such as /etc, would be emptied else."""
+    made = tmp_path / "thing"
+    if make == "file":
+        made.touch()
+    elif make == "directory":
+        made.mkdir()
+        (made / "id_ed25519").touch()
+        (made / "more").touch()
+    else:
+        made.symlink_to("/")
+    assert onward_host.strangers(tmp_path) == ["thing"]
+    said = call("onward_keys", {"directory": str(tmp_path), "accounts": []})
+    assert said["failed"]
+    assert f"{tmp_path} holds thing, which is no onward key pair" in said["msg"]
+    assert os.path.lexists(made)
+
+
+def test_parts_of_a_pair_are_no_strangers(tmp_path: Path) -> None:
+    (tmp_path / "sato").mkdir()
+    assert onward_host.strangers(tmp_path / "none") == []
+    for name in ("id_ed25519", "id_ed25519.pub"):
+        (tmp_path / "sato" / name).touch()
+        assert onward_host.strangers(tmp_path) == []
 
 
 def test_a_missing_user_is_named(tmp_path: Path) -> None:

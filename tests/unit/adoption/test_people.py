@@ -81,12 +81,39 @@ def test_ways_to_root_of_others_are_found(view: View) -> None:
     groups = "sudo:x:27:aoki,guest\ndocker:x:99:kato\nx\n"
     found = texts(people.sudo_findings(files, groups, view("mdx1")))
     assert found == [
+        "/etc/sudoers: User_Alias: is no operator: stays unless you remove it",
         "/etc/sudoers: @includedir /etc/x: more rules may stand there, which are not read",
         "/etc/sudoers: #3004: is no operator: stays unless you remove it",
         "/etc/sudoers.d/x: guest without a password: is no operator: would be taken away",
         "guest is in group sudo: is no operator: would be taken away",
         "kato is in group docker: is no operator: stays unless you remove it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("#3001,root ALL=(ALL) NOPASSWD: ALL", "#3001,root without a password"),
+        ("aoki, guest ALL, !SERVERS = ALL", "aoki,"),
+        ("User_Alias FEW = aoki : root = guest", "User_Alias"),
+        ("%wheel ALL=(ALL) ALL", "%wheel"),
+        ("sudo ALL=(ALL) ALL", "sudo"),
+        ("aoki, ueda ALL=(ALL) ALL", None),
+        ("User_Alias FEW = aoki, ueda", None),
+        ("Cmnd_Alias GUEST = /bin/ls", None),
+        ("#3001x is a comment", "#3001x"),
+        ("# 3001 is a comment", None),
+    ],
+)
+def test_each_who_is_named_in_sudoers_is_read(view: View, line: str, found: str | None) -> None:
+    told = texts(people.sudo_findings({"/etc/sudoers.d/x": line}, "", view("mdx1")))
+    assert told == ([] if found is None else [f"/etc/sudoers.d/x: {found}: is no operator: would be taken away"])
+
+
+def test_who_has_a_group_as_his_own_is_its_member(view: View) -> None:
+    listed = people.users("guest:x:3009:27::/home/guest:/bin/bash\naoki:x:2001:27::/home/aoki:/bin/bash\n", {})
+    told = texts(people.sudo_findings({}, "sudo:x:27:\n", view("mdx1"), listed))
+    assert told == ["guest is in group sudo: is no operator: would be taken away"]
 
 
 def test_jobs_show_the_program_and_not_its_arguments() -> None:

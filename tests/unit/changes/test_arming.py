@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_confirming_stops_the_timer_keeps_the_change_and_names_it(bench: Bench) 
     assert found["changed_paths"] == ["/etc/hosts", "/etc/ssh/new.conf", "/etc/ssh/sshd_config"]
     assert found["changed_running"] == ["the ruleset", "setting net/ipv4/ip_forward", "unit ssh.service"]
     assert bench.machine.timers == set()
-    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "reverted"]
+    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "reverted", "writers"]
     assert picture(bench.root) == after
     assert arming.confirm(bench.site, change) == found, "a lost answer may be asked for again"
     assert bench.program(["--id", change]) == 0
@@ -74,12 +75,116 @@ def test_the_timer_brings_all_of_it_back(bench: Bench, capsys: pytest.CaptureFix
     assert (result["why"], result["problems"], result["holder"]["operator"]) == ("timer", [], "hana")
 
 
-def test_confirming_too_late_undoes_what_came_after_and_says_when(bench: Bench) -> None:
+def test_confirming_too_late_is_refused_and_says_what_to_do(bench: Bench) -> None:
     change = arming.arm(bench.site, bench.wanted())["id"]
     bench.program(["--id", change, "--why", "timer"])
-    (bench.root / "etc/ssh/sshd_config").write_text("written after the timer")
-    with pytest.raises(ChangeError, match=r"undone at 20.*nobody confirmed it in time.*nothing of it remains"):
+    with pytest.raises(ChangeError, match=r"nobody confirmed it in time; 0 .*: run again with a larger change_seconds$"):
         arming.confirm(bench.site, change)
+
+
+def test_confirming_after_the_time_is_refused_even_where_the_timer_is_late(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    late = time.monotonic() + 601
+    monkeypatch.setattr("module_utils.changes.arming.time.monotonic", lambda: late)
+    with pytest.raises(ChangeError, match=r"was over before it was confirmed, so the host undoes it: run again with a larger"):
+        arming.confirm(bench.site, change)
+    assert bench.site.store.change() is not None, "the way back is kept"
+
+
+@pytest.mark.parametrize("why", ["asked", "boot"])
+def test_what_came_after_people_or_a_restart_undid_it_is_left_alone(bench: Bench, why: str) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    bench.program(["--id", change, "--why", why])
+    (bench.root / "etc/ssh/sshd_config").write_text("repaired by hand")
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], [])
+    assert " was undone at " in result.before
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
+
+
+def test_what_people_finished_is_theirs_even_where_the_timer_began_it(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    bench.machine.failing = {"nft -f": "no such table"}
+    assert bench.program(["--id", change, "--why", "timer"]) == 1
+    bench.machine.failing = {}
+    assert bench.program(["--id", change]) == 0
+    (bench.root / "etc/ssh/sshd_config").write_text("repaired by hand")
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], [])
+    assert "nobody confirmed it in time" in result.before, "it stays the reason"
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "repaired by hand"
+
+
+def test_undoing_what_the_timer_undid_undoes_what_came_after_and_tells_both(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    bench.program(["--id", change, "--why", "timer"])
+    before = picture(bench.root / "etc/ssh")
+    (bench.root / "etc/ssh/sshd_config").write_text("written after the timer")
+    bench.machine.ruleset = "table inet kakehashi {\n chain late\n}\n"
+    bench.machine.calls.clear()
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.done == ["put /etc/ssh/sshd_config back", "loaded the ruleset that ran before"]
+    assert result.problems == []
+    assert "nobody confirmed it in time" in result.before
+    assert [call[-2:] for call in bench.machine.said("systemd-run")] == [["--again", change]], "in a unit of its own"
+    assert picture(bench.root / "etc/ssh") == before
+    assert bench.machine.ruleset == "table inet kakehashi {\n}\n"
+    again = arming.revert(bench.site, change)
+    assert again is not None
+    assert again.done == []
+    assert [r["why"] for r in arming.read(bench.site)["earlier"]] == ["timer"], "the next run is told of the first undoing"
+
+
+def test_undoing_again_tells_what_is_left(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    bench.program(["--id", change, "--why", "timer"])
+    bench.machine.ruleset = ""
+    bench.machine.failing = {"nft -f": "no such table"}
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.problems[0] == "the ruleset: nft -f -: no such table"
+    bench.machine.failing = {"systemd-run": "refused"}
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert len(result.problems) == 1
+    assert result.problems[0].startswith("whether what was done later is undone can't be told: systemd-run")
+    assert result.problems[0].endswith("refused")
+
+
+def test_undoing_again_leaves_what_another_change_may_have_written(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    bench.program(["--id", change, "--why", "timer"])
+    other = arming.arm(bench.site, bench.wanted(ICHIRO))["id"]
+    spoil(bench)
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert (result.done, result.problems) == ([], ["another change was armed since, so what was done later was left as it is"])
+    assert "nobody confirmed it in time" in result.before
+    assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 2222\n"
+    arming.confirm(bench.site, other)
+    assert arming.revert(bench.site, other) is None
+    assert arming.revert(bench.site, "20260102T030405Z-abcd") is None
+
+
+def test_what_is_written_while_the_timer_undoes_goes_too(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    program = bench.program
+
+    def late(arguments: list[str]) -> int:
+        if "--id" in arguments:  # the timer is at it, and ends before the program gets the lock
+            program(["--id", change, "--why", "timer"])
+            (bench.root / "etc/ssh/sshd_config").write_text("written meanwhile")
+        return program(arguments)
+
+    bench.machine.on_wait = late
+    result = arming.revert(bench.site, change)
+    assert result is not None
+    assert result.done == ["put /etc/ssh/sshd_config back"]
     assert (bench.root / "etc/ssh/sshd_config").read_text() == "Port 22\n"
 
 
@@ -139,7 +244,7 @@ def test_what_cannot_be_armed_leaves_nothing(bench: Bench, start: str, words: st
     bench.machine.failing = {start: "refused"}
     with pytest.raises(ChangeError, match=words):
         arming.arm(bench.site, bench.wanted())
-    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "reverted"]
+    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "reverted", "writers"]
     assert arming.read(bench.site) == {"pending": None, "earlier": []}
 
 
@@ -167,7 +272,7 @@ def test_what_cannot_be_put_back_stays_held_until_it_is_or_is_given_up(bench: Be
     result = arming.revert(bench.site, change, give_up=True)
     assert result is not None
     assert result.problems
-    assert arming.revert(bench.site, change) is None
+    assert arming.revert(bench.site) is None
     assert arming.read(bench.site)["pending"] is None
 
 
@@ -231,7 +336,7 @@ def test_leftovers_of_a_killed_run_are_swept(bench: Bench) -> None:
     (bench.base / "pending").rename(bench.base / f"confirmed-{change}")
     (bench.base / "arming-x").mkdir()
     arming.arm(bench.site, bench.wanted(ICHIRO))
-    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "pending", "reverted"]
+    assert sorted(p.name for p in bench.base.iterdir()) == ["archive", "pending", "reverted", "writers"]
 
 
 def test_a_timer_that_does_not_stop_is_named(bench: Bench) -> None:

@@ -26,6 +26,7 @@ from module_utils.changes.running import (
     unit_calls,
     unit_calls_at_boot,
     units_left,
+    without_traffic,
 )
 
 RUNS = Unit("loaded", "active", "enabled", "notify", can_reload=True)
@@ -251,3 +252,10 @@ def test_the_real_kernel_takes_back_its_ruleset_addresses_and_routes() -> None:
     assert result.returncode == 0, result.stderr
     assert "addresses, routes, MTU and state of va back" in result.stdout
     assert "refused" in result.stdout
+
+
+def test_what_packets_put_into_sets_is_left_out() -> None:
+    kept = "table inet k {\n\tset fixed {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.1 }\n\t}\n\n"
+    head = "\tset came {\n\t\ttype ipv4_addr . inet_service\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 10m\n"
+    put = "\t\telements = { 192.0.2.1 . 22 limit rate over 60/minute,\n\t\t\t     192.0.2.2 . 22 limit rate over 60/minute }\n"
+    assert without_traffic(f"{kept}{head}{put}\t}}\n}}\n") == f"{kept}{head}\t}}\n}}\n"

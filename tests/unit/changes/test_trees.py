@@ -104,7 +104,7 @@ def test_a_run_cut_short_at_any_step_is_finished_by_the_next(seed: int) -> None:
             left -= 1
             if left < 0:
                 raise KeyboardInterrupt
-            carry_out(root, step, content)  # type: ignore[arg-type]
+            carry_out(root, step, content)  # type: ignore[arg-type] # passed on as it came
 
         patch.setattr("module_utils.changes.restore.carry_out", cut)
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from module_utils.fabric.problems import FabricError
+from plugin_utils import check_run
 from plugin_utils.inventory import load_fabric
 from plugin_utils.locate import Locator
 
@@ -108,6 +110,18 @@ def test_a_missing_inventory(tmp_path: Path) -> None:
         load_fabric()
 
 
+def test_a_directory_of_inventories_is_named_as_such() -> None:
+    with pytest.raises(FabricError, match=r"holds inventories and is none itself; name one of them: .*/jhpcn, .*/twin$"):
+        load_fabric(Path(__file__).parents[3] / "inventories")
+
+
+def test_every_fault_is_told_before_ansible_tells_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_run.main([str(Path(__file__).parents[3] / "inventories/twin")]) == 0
+    (tmp_path / "hosts.yml").write_text("all:\n  hosts: [a\n")
+    assert check_run.main([str(tmp_path)]) == 2
+    assert "hosts.yml:3: is no YAML: did not find expected ',' or ']'" in capsys.readouterr().err
+
+
 def test_an_empty_inventory(tmp_path: Path) -> None:
     with pytest.raises(FabricError, match=r"the inventory has no hosts; declare them in hosts\.yml"):
         load_fabric(tmp_path)
@@ -119,3 +133,22 @@ def test_a_group_in_a_circle(tmp_path: Path) -> None:
     )
     with pytest.raises(FabricError, match=r"correct the inventory|has no hosts"):
         load_fabric(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["fabric_name: &a {b: *a}\n", f"fabric_name: {'[' * 5000}{']' * 5000}\n"])
+def test_what_has_no_end_is_told(inventory: Path, text: str) -> None:
+    (inventory / "group_vars" / "inner.yml").write_text(text)
+    with pytest.raises(FabricError, match=r"inner\.yml: is nested too deeply"):
+        load_fabric(inventory)
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(inventory: Path) -> None:
+    os.mkfifo(inventory / "group_vars" / "pipe.yml")
+    with pytest.raises(FabricError, match=r"pipe\.yml: is no file with text"):
+        load_fabric(inventory)
+
+
+def test_text_marked_unsafe_is_text(inventory: Path) -> None:
+    (inventory / "group_vars" / "all.yml").write_text('fabric_name: !unsafe "{{ x }}"\n')
+    with pytest.raises(FabricError, match="fabric_name"):
+        load_fabric(inventory)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from module_utils.fabric.parse import RawFabric, RawHost
@@ -105,6 +105,7 @@ PLACES = [p for p in _places(_tree(BASE)) if len(p) > 1]
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.one_of(st.just("delete"), JUNK)), min_size=1, max_size=3))
+@example([(("groups", "cluster0_nodes", 0), "hpc")])  # a node that no host stands for, such as a switch
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_mutations_end_in_words(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     tree = _tree(BASE)

@@ -133,3 +133,9 @@ def test_after_the_steps_an_exclusive_directory_holds_exactly_what_is_declared(w
         name = step.path.removeprefix("/d/")
         left = left | {name} if step.action == "write" else left - {name}
     assert left == set(want)
+
+
+@pytest.mark.parametrize("path", ["/etc", "/etc/ssh", "/home", "/usr/bin", "/etc/systemd/system", "/usr/local/sbin"])
+def test_files_of_a_directory_of_the_systems_are_never_removed(path: str) -> None:
+    with pytest.raises(PlanError, match="belongs to the system, so files in it are not removed: name a directory of its own"):
+        parse({"directories": [{"path": path, "exclusive": True}]})

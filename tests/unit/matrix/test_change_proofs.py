@@ -19,5 +19,12 @@ def test_each_origin_is_asked_once_and_hosts_of_others_first(fabric: Fabric) -> 
     assert not fabric.hosts[stranger["origin"]].managed
 
 
+def test_another_origin_stands_by_in_case_the_first_is_down(fabric: Fabric) -> None:
+    found = change_proofs(fabric)["mdx1"]
+    [first], [second] = found["strangers"], found["other_strangers"]
+    assert first["origin"] != second["origin"]
+    assert first["targets"] == second["targets"]
+
+
 def test_whoever_observes_is_not_tried(fabric: Fabric) -> None:
     assert set(change_proofs(fabric)) == {host.name for host in fabric.managed_hosts}

@@ -98,3 +98,12 @@ FIRST = '        iifname "lo" accept\n'
 def test_what_refuses_before_the_acceptance_counts(before: str, verdict: bool) -> None:
     rules = RULES.replace(FIRST, f"{FIRST}        {before}\n")
     assert accepts(rules, "hpc0", "192.0.2.70", 22) is verdict
+
+
+def test_a_rate_by_source_is_no_refusal() -> None:
+    rate = "update @came_v4 { ip saddr . tcp dport limit rate over 60/minute }"
+    rule = f'iifname "hpc0" ip saddr {{ 192.0.2.70 }} tcp dport 22 {rate} drop'
+    accept = '        iifname "hpc0" ip saddr { 192.0.2.70, 192.0.2.80/31 } tcp dport 22 accept'
+    assert accepts(RULES.replace(accept, f"        {rule}\n{accept}"), "hpc0", "192.0.2.70", 22)
+    without_rate = rule.partition(" update")[0] + " drop"
+    assert not accepts(RULES.replace(accept, f"        {without_rate}\n{accept}"), "hpc0", "192.0.2.70", 22)

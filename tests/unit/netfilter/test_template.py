@@ -32,7 +32,7 @@ def rendered(arguments: dict[str, Any]) -> str:
 def test_nft_takes_every_hosts_ruleset(host: str, enforce: bool) -> None:
     listed = kernel.canonical(rendered({**VIEWS[host]["packet_filter"], "enforce": enforce, "enforce_forward": enforce}))
     assert listed.count("policy drop;") == 3
-    assert listed.count("counter drop" if enforce else "counter accept") == 3
+    assert listed.count("counter drop" if enforce else "counter accept") == 4
 
 
 def test_a_gateway_that_observes_is_no_open_router() -> None:
@@ -41,7 +41,7 @@ def test_a_gateway_that_observes_is_no_open_router() -> None:
     views = host_views(replace(fabric, hosts=hosts))
     assert {name for name, view in views.items() if view["managed"] and view["packet_filter"]["enforce_forward"]} == {"flow-gw1"}
     begun, forward = rendered(views["flow-gw1"]["packet_filter"]).split("chain forward {")
-    assert begun.count("        counter accept\n") == 2
+    assert begun.count("        counter accept\n") == 3
     assert "policy drop;" in forward
     assert "counter accept" not in forward
     assert "        counter drop\n" in forward
@@ -66,3 +66,13 @@ def test_a_rule_without_peers_accepts_nobody() -> None:
     way = {"in": "a", "out": "b", "from": [], "to": ["192.0.2.1"], "service": "ssh", "protocol": "tcp", "port": 22}
     text = rendered({"input": [rule], "output": [rule], "forward": [way]})
     assert "dport" not in text
+
+
+def test_confined_users_are_known_by_number_and_before_loopback_and_icmp() -> None:
+    text = rendered(VIEWS["login1"]["packet_filter"])
+    output = text.split("chain output {")[1]
+    jump = output.index("meta skuid { 3001, 3002, 3003, 3004 } jump confined")
+    assert output.index("ct state established,related accept") < jump < output.index('oifname "lo" accept') < output.index("icmp")
+    assert '"lo"' not in text.split("chain confined {")[1].split("}\n")[0]
+    assert 'oifname "lo" tcp dport 1024-65535 accept' in rendered(VIEWS["mdx1"]["packet_filter"])
+    assert "skuid" not in rendered({})

@@ -75,10 +75,19 @@ LOOSENED = [
     ("mdx1", NFT, swap("counter drop", "counter accept"), "open_port", "counter accept"),
     ("mdx1", NFT, lambda t: t.replace("counter drop", "").replace("policy drop", "policy accept"), "calls_out", "policy"),
     ("mdx1", NFT, swap('iifname "lo" accept', 'iifname "h*" accept'), "open_port", 'iifname "h*" accept'),
+    ("login1", NFT, drop("fib daddr"), "open_port", "by inst0 to the addresses of other interfaces"),
+    ("login1", NFT, swap("iif type != { local,", "iif type != { unicast, local,"), "open_port", "of other interfaces"),
     ("mdx1", NFT, drop('saddr { 192.0.2.70 }'), "missing_login", "packet filter refuses 192.0.2.70"),
     ("mdx1", NFT, drop("saddr { 2001:db8"), "missing_login", "packet filter refuses 2001:db8"),
     ("mdx1", NFT, drop("ct state established"), "closed_flow", "no replies"),
-    ("login1", NFT, drop('oifname "hpc0" ip daddr'), "closed_flow", "on the way out by hpc0"),
+    ("login1", NFT, drop('        oifname "hpc0" ip daddr'), "closed_flow", "on the way out by hpc0"),
+    ("login1", NFT, drop("jump confined"), "account_calls_out", "from any address (ipv6) by lo"),
+    ("login1", NFT, drop("meta skuid { 3001, 3002 }"), "closed_flow", "as sato, suzuki, from 192.0.2.71"),
+    ("login1", NFT, swap("jump confined", 'oifname "hpc0" jump confined'), "account_calls_out", "by lo, by other protocols"),
+    ("login1", NFT, swap("skuid { 3001, 3002 } oif", "skuid { 3001, 3002, 3003 } oif"), "account_calls_out", "as tanaka"),
+    ("login1", NFT, swap("skuid { 3001, 3002, ", "skuid { 3001, 4000-4999, "), "account_calls_out", "as suzuki"),
+    ("login1", NFT, swap('oifname "lo" accept', 'meta skuid "sato" accept'), "calls_out", 'meta skuid "sato" accept'),
+    ("mdx1", NFT, swap('oifname "lo" tcp dport 1024-65535', 'oifname "lo" tcp dport 1-65535'), "account_calls_out", "by tcp"),
     ("mdx1", NFT, add("\ntable netdev x { }\n"), "cannot_prove", "family inet"),
     ("mdx1", SSHD, drop("AllowUsers sato@192"), "missing_login", "sshd_config refuses"),
     ("mdx1", SSHD, swap("AllowUsers", "AllowUsers *\nAllowUsers"), "missing_layer", "AllowUsers *"),
@@ -213,6 +222,13 @@ def test_the_report_and_its_data() -> None:
     many = Proof([Finding("layer2", "s", str(i)) for i in range(300)])
     assert "and 100 more" in report(many)
     assert main([str(ROOT / "no-such")]) == 2
+
+
+def test_a_result_is_for_its_owner_only(tmp_path: Path) -> None:
+    place = tmp_path / "evidence/proof.json"
+    assert main([str(ROOT / "inventories/twin"), "--json", str(place)]) == 0
+    assert (place.parent.stat().st_mode & 0o777, place.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert [path.name for path in place.parent.iterdir()] == ["proof.json"]
 
 
 def test_a_result_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

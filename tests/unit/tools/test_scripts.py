@@ -38,12 +38,40 @@ def test_a_failed_stage_keeps_the_exit_status() -> None:
     assert result.stderr.startswith("<== fall: FAILED after ")
 
 
+def stages(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run("env", f"STAGES_KEPT={tmp_path / 'kept'}", "tools/stages.sh", *words, fakes=tmp_path)
+
+
 def test_stages_run_to_the_end_and_close_with_a_table(tmp_path: Path) -> None:
-    fake(tmp_path, make='[ "$2" != two ]')
-    result = run("tools/stages.sh", "one", "two", "three", fakes=tmp_path)
+    fake(tmp_path, make='echo "about $2"; [ "$2" != two ] || { echo "fatal: no $2"; exit 1; }')
+    result = stages(tmp_path, "one", "two", "three")
     assert result.returncode == 1
-    rows = [line.split()[:2] for line in result.stdout.splitlines() if line]
+    said, table, failed = result.stdout.split("\n\n")
+    assert said.splitlines() == ["[one] about one", "[two] about two", "[two] fatal: no two", "[three] about three"]
+    rows = [line.split()[:2] for line in table.splitlines()]
     assert rows == [["one", "ok"], ["two", "FAILED"], ["three", "ok"], ["total", "FAILED"]]
+    assert failed.splitlines() == [f"What failed: {tmp_path}/kept/two.log", "fatal: no two"]
+    assert (tmp_path / "kept/two.log").read_text() == "about two\nfatal: no two\n"
+
+
+def test_stages_of_two_lanes_run_beside_each_other(tmp_path: Path) -> None:
+    # Each waits for the other; one after another they would wait for ever.
+    meet = f"touch {tmp_path}/$2; until [ -e {tmp_path}/one ] && [ -e {tmp_path}/two ]; do sleep 0.01; done"
+    fake(tmp_path, make=f"[ $2 = after ] || {{ {meet}; }}")
+    result = stages(tmp_path, "one", "after", "--", "two")
+    assert result.returncode == 0
+    assert [line.split()[:2] for line in result.stdout.splitlines() if line] == [
+        ["one", "ok"],
+        ["after", "ok"],
+        ["two", "ok"],
+        ["total", "ok"],
+    ]
+
+
+def test_what_fails_in_one_lane_fails_the_whole(tmp_path: Path) -> None:
+    fake(tmp_path, make='[ "$2" != two ]')
+    assert stages(tmp_path, "one", "--", "two").returncode == 1
+    assert stages(tmp_path, "two", "--", "one").returncode == 1
 
 
 def test_debian_packages_that_are_there_need_no_root_and_no_word(tmp_path: Path) -> None:

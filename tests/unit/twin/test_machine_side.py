@@ -145,7 +145,9 @@ def test_a_failing_program_is_named_with_its_last_words() -> None:
         run(["sh", "-c", "echo first >&2; echo gone >&2; exit 3"], purpose="look")
 
 
-def test_the_name_may_stand_before_and_after_the_command() -> None:
+def test_the_name_may_stand_before_and_after_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWIN", "rehearsal")
+    assert cli.parser().parse_args(["status"]).name == "rehearsal"
     assert cli.parser().parse_args(["--name", "a", "status"]).name == "a"
     assert cli.parser().parse_args(["status", "--name", "b"]).name == "b"
     after = cli.parser().parse_args(["run", "--name", "b", "--", "ssh", "--name"])

@@ -28,11 +28,12 @@ def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) 
 @pytest.mark.parametrize(
     ("host", "roles"),
     [
-        ("login1", {"base", "packet_filter", "login_restriction", "login_server", "onward_certificates"}),
-        ("ca1", {"base", "packet_filter", "login_restriction", "certificate_authority"}),
-        ("flow-gw1", {"base", "packet_filter", "login_restriction", "gateway"}),
-        ("data1", {"base", "packet_filter", "login_restriction", "data_server"}),
-        ("mdx1", {"base", "packet_filter", "login_restriction"}),
+        ("login1", {"base", "packet_filter", "login_restriction", "login_server", "onward_certificates", "log_forwarding"}),
+        ("ca1", {"base", "packet_filter", "login_restriction", "certificate_authority", "log_forwarding"}),
+        ("flow-gw1", {"base", "packet_filter", "login_restriction", "gateway", "log_forwarding"}),
+        ("data1", {"base", "packet_filter", "login_restriction", "data_server", "log_forwarding"}),
+        ("mdx1", {"base", "packet_filter", "login_restriction", "log_forwarding"}),
+        ("log1", {"base", "packet_filter", "login_restriction", "log_server"}),
     ],
 )
 def test_each_managed_host_gets_its_roles(views: dict[str, View], host: str, roles: set[str]) -> None:
@@ -128,3 +129,34 @@ def test_data_accounts_are_bound_to_the_places_they_compute_at(views: dict[str, 
         "suzuki": ["192.0.2.101", "192.0.2.102", "2001:db8:0:2102::41", "2001:db8:0:2102::42"],
         "tanaka": ["198.51.100.141", "198.51.100.142", "2001:db8:0:2107::31", "2001:db8:0:2107::32"],
     }
+
+
+def test_accounts_processes_reach_what_is_theirs(views: dict[str, View]) -> None:
+    entrance = views["login1"]["packet_filter"]
+    assert entrance["confined"] == [3001, 3002, 3003, 3004]
+    assert not entrance["confined_loopback"]
+    nodes = ["192.0.2.71", "192.0.2.101", "192.0.2.102", "2001:db8:0:2102::11", "2001:db8:0:2102::41", "2001:db8:0:2102::42"]
+    ssh = {"interface": "hpc0", "service": "ssh", "protocol": "tcp", "port": 22}
+    assert entrance["confined_output"] == [
+        {"users": [3001, 3002], "addresses": nodes, **ssh},
+        {"users": [3004], "addresses": ["192.0.2.71", "2001:db8:0:2102::11"], **ssh},
+    ]
+    node = views["mdx1"]["packet_filter"]
+    assert node["confined_loopback"]
+    assert {(rule["service"], *rule["users"]) for rule in node["confined_output"]} == {("data", 3001), ("data", 3002)}
+    assert views["storage1"]["packet_filter"]["confined_output"] == []
+    assert views["storage1"]["packet_filter"]["confined"] == entrance["confined"]
+
+
+def test_only_institutions_are_slowed_down(views: dict[str, View]) -> None:
+    rates = {name: view["packet_filter"]["input_rates"] for name, view in views.items() if view["managed"]}
+    institutions = ["192.0.2.21", "192.0.2.22", "2001:db8:0:2101::21", "2001:db8:0:2101::22"]
+    rule = {"interface": "inst0", "addresses": institutions, "service": "ssh", "port": 22}
+    assert {name: found for name, found in rates.items() if found} == {"login1": [rule]}
+
+
+def test_a_log_server_takes_what_is_declared_to_be_sent(views: dict[str, View]) -> None:
+    assert views["mdx1"]["log_forwarding"] == {"server": "log1", "port": 19532}
+    senders = [name for name, view in views.items() if "log_forwarding" in view]
+    assert views["log1"]["log_server"] == {"port": 19532, "senders": sorted(senders)}
+    assert set(senders) == {name for name, view in views.items() if view["managed"]} - {"log1"}

@@ -1,0 +1,113 @@
+# Verbs for trying, on the host where an attempt begins. Read by bash, as root, with the attempt's variables. The nonce comes in two
+# halves, so that no echo of a script counts as proof.
+# PROOF is a command for a shell elsewhere, so its quotes are meant as they stand.
+# shellcheck shell=bash disable=SC2016,SC2089,SC2090,SC2153,SC2317,SC2329
+set -u
+PROOF="printf %s $N1''$N2"
+inside=() leave=()
+place=$(mktemp -d /run/kakehashi-try.XXXXXX)
+trap 'for command in "${leave[@]}"; do $command; done 2>/dev/null; rm -rf "$place"' EXIT
+
+yes() { printf '%s%s\n' "$N1" "$N2"; }
+no() { echo "attack refused: $*"; }
+broken() { echo "attack broken: $*"; exit 1; }
+
+reach() { # ADDRESS PORT: whether TCP gets there; says how not
+    local said
+    said=$("${inside[@]}" timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && return 0
+    case $said in
+        *refused* | *reset*) no tcp-reset "$said" ;;
+        *route* | *unreachable* | *assign*) no no-route "$said" ;;
+        *permitted*) no filtered "$said" ;;
+        *) no tcp-timeout "no answer from $1 port $2 in 3 s" ;;
+    esac
+    return 1
+}
+
+settings() { # ssh's own, for the target, the host beyond and the one between
+    local key
+    cat <<EOF
+Host target
+  HostName ${ADDRESS//%/%%}
+  Port $PORT
+  HostKeyAlias $TARGET
+Host beyond
+  HostName ${BEYOND_ADDRESS:-none}
+  HostKeyAlias ${BEYOND:-none}
+Host between
+  HostName ${VIA_ADDRESS:-none}
+  HostKeyAlias ${VIA:-none}
+  User $LOCAL_USER
+Host *
+  User $LOGIN
+  UserKnownHostsFile $place/known_hosts
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking yes
+  UpdateHostKeys no
+  CheckHostIP no
+  IdentitiesOnly yes
+  IdentityAgent none
+  BatchMode yes
+  PreferredAuthentications publickey
+  ConnectTimeout 30
+  ExitOnForwardFailure yes
+EOF
+    for key in "$place"/key*; do
+        [[ $key == *-cert.pub || $key == *.pub ]] || echo "  IdentityFile $key"
+    done
+}
+
+client() { # ssh, with the attempt's settings
+    settings >"$place/config"
+    "${inside[@]}" timeout 60 ssh -v -F "$place/config" "$@"
+}
+
+log_in() { # [OPTION]... [-- COMMAND]: log in at the target; it proves itself by the command's output
+    local options=() command=$PROOF
+    while [[ $# -gt 0 ]]; do
+        if [[ $1 == -- ]]; then shift; command=$*; break; fi
+        options+=("$1")
+        shift
+    done
+    reach "$ADDRESS" "$PORT" || return 0
+    client "${options[@]}" target "$command" </dev/null
+}
+
+greeted() { # COMMAND...: whether it brings the greeting of an sshd
+    "$@" </dev/null 2>"$place/said" | head -c 4 | grep -q '^SSH-' && { yes; return; }
+    cat "$place/said" >&2
+}
+
+stays() { # OPTION...: a login that only forwards, in the background, until it stands or has ended
+    reach "$ADDRESS" "$PORT" || return 1
+    settings >"$place/config"
+    "${inside[@]}" timeout 60 ssh -v -F "$place/config" -M -S "$place/control" -N -f "$@" target </dev/null 2>"$place/said"
+    local status=$?
+    cat "$place/said" >&2
+    leave+=("ssh -F $place/config -S $place/control -O exit target")
+    return $status
+}
+
+certified() { # OPTION...: the key shown bears a certificate by an authority of our own
+    ssh-keygen -y -f "$place/key0" >"$place/key0.pub"
+    ssh-keygen -q -s "$place/authority" -I attack "$@" "$place/key0.pub"
+}
+
+another_machine() { # [ADDRESS]: from here on this is another machine on the segment, with a free address or the one given
+    local address=${1:-$FREE} name=attack$$ flag=()
+    ip netns add "$name" || broken "no network namespace"
+    leave+=("ip netns delete $name")
+    ip link add "mv$$" link "$INTERFACE" netns "$name" type macvlan mode bridge || broken "no second machine on $INTERFACE"
+    [[ $FAMILY == 4 ]] || flag=(nodad)
+    ip -n "$name" address add "$address/$PREFIX" dev "mv$$" "${flag[@]}"
+    ip -n "$name" link set lo up
+    ip -n "$name" link set "mv$$" up
+    inside=(nsenter --net="/run/netns/$name")
+}
+
+with_password() { # [METHOD]: log in by the password
+    printf '#!/bin/sh\nprintf "%%s\\n" "$PASSWORD"\n' >"$place/answer"
+    chmod 700 "$place/answer"
+    SSH_ASKPASS=$place/answer SSH_ASKPASS_REQUIRE=force log_in -o PreferredAuthentications="${1:-password}" -o BatchMode=no \
+        -o NumberOfPasswordPrompts=1
+}

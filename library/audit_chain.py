@@ -1,0 +1,139 @@
+"""Ansible module: reads the audit's chain on a log server, and changes nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: audit_chain
+short_description: Verify the audit's chain on a log server and read its records
+version_added: "0.1.0"
+description:
+  - Verifies the whole chain against itself and against O(heads), and returns the records since a time and behind the newest head.
+  - Whoever is root on the log server could have it say anything, so the caller verifies again what it is given.
+options:
+  heads:
+    description: Records of the chain as they were seen earlier.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      chain:
+        description: Digest of the chain's first record.
+        type: str
+        required: true
+      number:
+        description: Number of the record.
+        type: int
+        required: true
+      digest:
+        description: Its digest.
+        type: str
+        required: true
+      seen:
+        description: When it was seen.
+        type: str
+        default: ""
+  days:
+    description: Records of so many days are returned; 0 returns all.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    description: It never changes anything.
+    support: full
+  diff_mode:
+    description: There is never a difference.
+    support: none
+author:
+  - kakehashi contributors (@kakehashi)
+"""
+
+EXAMPLES = r"""
+- name: Read the audit
+  audit_chain:
+    days: 7
+  register: audit_chain_read
+"""
+
+RETURN = r"""
+lines:
+  description: The records, one line each.
+  type: list
+  elements: str
+  returned: always
+faults:
+  description: What is wrong with the chain.
+  type: list
+  elements: str
+  returned: always
+recording:
+  description: Whether the service that keeps the chain runs.
+  type: bool
+  returned: always
+growing_only:
+  description: Whether the kernel lets the chain's files only grow.
+  type: bool
+  returned: always
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ansible.module_utils.audit import chain, store
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.programs import run
+
+HEAD = {
+    "chain": {"type": "str", "required": True},
+    "number": {"type": "int", "required": True},
+    "digest": {"type": "str", "required": True},
+    "seen": {"type": "str", "default": ""},
+}
+SPEC = {
+    "heads": {"type": "list", "elements": "dict", "default": [], "options": HEAD},
+    "days": {"type": "int", "default": 30},
+}
+
+
+class ReadError(RuntimeError):
+    """A program that is asked can't be run."""
+
+
+def main() -> None:
+    """Read, verify, hand over."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    heads = [chain.Head(**head) for head in module.params["heads"]]
+    directory, days = Path(store.DIRECTORY), module.params["days"]
+    since = int((time.time() - days * 86400) * 1_000_000) if days else 0
+    try:
+        lines = list(store.lines(directory))
+        verdict = chain.verify(lines, heads)
+        growing = all(store.append_only(path) for path in (directory, *store.files(directory)))
+        active = run(["systemctl", "is-active", "--quiet", "kakehashi-audit.service"], ReadError).returncode == 0
+    except (store.StoreError, ReadError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}; run playbooks/site.yml on this log server, then run again")
+    number = max((head.number for head in heads), default=0)
+    module.exit_json(
+        changed=False,
+        lines=list(_from(lines, since, number)),
+        faults=list(verdict.faults),
+        recording=active,
+        growing_only=growing,
+    )
+
+
+def _from(lines: Sequence[str], since: int, number: int) -> Iterator[str]:
+    """Yield the lines from the first one on that is of interest: new since a time, or not seen yet."""
+    begun = False
+    for line in lines:
+        record = chain.record_of(line)
+        begun = begun or (record is not None and (record["at"] >= since or record["number"] >= number))
+        if begun:
+            yield line.rstrip("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Records of the bypass catalogue. Made by ``parse.parse_catalogue`` only, which has checked them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..fabric.model import FAMILIES, Family
+
+AT = ("target", "origin", "via", "login")
+"""Where a layer stands or a step runs: the attacked host, where the attempt starts, the gateway between, a login server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Something that refuses. ``remove`` takes it away on the host ``at``; ``refusals`` are the codes it refuses with."""
+
+    name: str
+    what: str
+    at: str
+    remove: str
+    refusals: tuple[str, ...]
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A script that root runs on the host ``at``."""
+
+    at: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way past the rules.
+
+    ``origin``, ``target``, ``via`` and ``beyond`` are places (``places.PLACES``, or a group of the inventory); ``keys``
+    what is shown; ``code`` how it is refused as built; ``layers`` those that each refuse it alone. ``idea`` says where it
+    is from. An ``open`` attempt succeeds today, and says what will refuse it. A ``harmless`` one changes nothing anywhere.
+    ``disturbs``: nothing else may run meanwhile.
+    """
+
+    name: str
+    what: str
+    idea: str
+    origin: str
+    target: str
+    script: str
+    code: str = ""
+    layers: tuple[str, ...] = ()
+    user: str = "account"
+    keys: tuple[str, ...] = ()
+    service: str = "ssh"
+    families: tuple[Family, ...] = FAMILIES
+    via: str = ""
+    beyond: str = ""
+    words: str = ""
+    prepare: tuple[Step, ...] = ()
+    undo: tuple[Step, ...] = ()
+    tried_at: str = "origin"
+    open: str = ""
+    harmless: bool = False
+    disturbs: bool = False
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All attempts, in the order they are written in, and the layers by name."""
+
+    attempts: tuple[Attempt, ...]
+    layers: Mapping[str, Layer]

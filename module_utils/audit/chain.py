@@ -1,0 +1,187 @@
+"""A chain of records: each holds the digest of the one before, so that none can be changed, removed or moved unseen.
+
+Who may write the whole chain can write another that fits in itself. That is seen by its heads: number and digest of a
+record that somebody else has kept. Pure; runs on the log server and on the controller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BEGIN, ENTRY, EXPIRED, TORN = "begin", "entry", "expired", "torn"
+ORIGIN = "0" * 64
+"""Stands for the digest before the first record."""
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One record of a chain as it was seen: its number and digest. ``chain`` is the digest of the chain's first record."""
+
+    chain: str
+    number: int
+    digest: str
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a chain says of itself: the ``first`` record that is there, its head, and each fault in words."""
+
+    first: int
+    head: Head | None
+    faults: tuple[str, ...]
+
+
+def digest_of(record: Mapping[str, Any]) -> str:
+    """Return the digest of a record, which covers all of it, the digest before included."""
+    kept = {key: value for key, value in record.items() if key != "digest"}
+    return hashlib.sha256(_plain(kept).encode()).hexdigest()
+
+
+def linked(before: Mapping[str, Any] | None, kind: str, at: int, data: Mapping[str, Any]) -> Record:
+    """Return the record that follows ``before`` (``None``: the first one). ``at`` is the log server's time in microseconds."""
+    record: Record = {
+        "number": 0 if before is None else before["number"] + 1,
+        "kind": kind,
+        "at": at,
+        "chain": ORIGIN if before is None else before["chain"] if before["number"] else before["digest"],
+        "data": dict(data),
+        "before": ORIGIN if before is None else before["digest"],
+    }
+    return {**record, "digest": digest_of(record)}
+
+
+def line_of(record: Mapping[str, Any]) -> str:
+    """Return a record as the line that is written."""
+    return _plain(record) + "\n"
+
+
+def record_of(line: str) -> Record | None:
+    """Return the record of a line, or ``None`` where it is none."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or set(found) != {"number", "kind", "at", "chain", "data", "before", "digest"}:
+        return None
+    whole = isinstance(found["number"], int) and isinstance(found["at"], int) and isinstance(found["data"], dict)
+    texts = all(isinstance(found[key], str) for key in ("kind", "chain", "before", "digest"))
+    # Written as it was: else a change that means nothing to JSON would be no change.
+    return found if whole and texts and line_of(found) == line.rstrip("\n") + "\n" else None
+
+
+def chain_of(record: Mapping[str, Any]) -> str:
+    """Return which chain a record belongs to: the digest of the chain's first record."""
+    return str(record["digest"] if record["number"] == 0 else record["chain"])
+
+
+def torn_digest(line: str) -> str:
+    """Return the digest by which a record of kind ``torn`` names the unfinished line before it."""
+    return hashlib.sha256(line.rstrip("\n").encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def verify(lines: Iterable[str], heads: Iterable[Head] = ()) -> Verdict:
+    """Return what is wrong with a chain, compared with itself and with heads that were seen earlier."""
+    return _Verifier(heads).run(lines)
+
+
+class _Verifier:
+    """Walks one chain."""
+
+    def __init__(self, heads: Iterable[Head]) -> None:
+        self._heads = sorted(set(heads), key=lambda head: (head.number, head.seen))
+        self._wanted: dict[int, list[Head]] = {}
+        for head in self._heads:
+            self._wanted.setdefault(head.number, []).append(head)
+        self._faults: list[str] = []
+        self._first: Record | None = None
+        self._last: Record | None = None
+        self._expired: set[tuple[int, str]] = set()
+        self._torn: list[tuple[int, str]] = []
+
+    def run(self, lines: Iterable[str]) -> Verdict:
+        for at, line in enumerate(lines, 1):
+            record = record_of(line)
+            if record is None:
+                self._torn.append((at, torn_digest(line)))
+            else:
+                self._take(record)
+        self._faults += [f"line {at} can't be read" for at, _unused in self._torn]
+        self._beginning()
+        self._end()
+        first, last = self._first, self._last
+        head = Head(chain_of(last), last["number"], last["digest"]) if last else None
+        return Verdict(first["number"] if first else 0, head, tuple(self._faults))
+
+    def _take(self, record: Record) -> None:
+        number = record["number"]
+        if digest_of(record) != record["digest"]:
+            self._faults.append(f"record {number} was changed: its digest is of something else")
+        if self._first is None:
+            self._first = record
+        if self._last is not None:
+            self._follows(self._last, record)
+        if record["kind"] == EXPIRED:
+            self._expired.add((record["data"].get("number", -1), record["data"].get("digest", "")))
+        if record["kind"] == TORN:
+            self._torn = [(at, digest) for at, digest in self._torn if digest != record["data"].get("line")]
+        for head in self._wanted.get(number, ()):
+            if chain_of(record) == head.chain and record["digest"] != head.digest:
+                self._faults.append(f"record {number} is not the one that was seen{_when(head)}: it was rewritten")
+        self._last = record
+
+    def _follows(self, last: Record, record: Record) -> None:
+        number, wanted = record["number"], last["number"] + 1
+        if number > wanted:
+            missing = f"record {wanted} is" if number == wanted + 1 else f"records {wanted} to {number - 1} are"
+            self._faults.append(f"{missing} missing")
+        elif number < wanted:
+            self._faults.append(f"record {number} stands behind record {last['number']}: records were moved or repeated")
+        elif record["before"] != last["digest"]:
+            self._faults.append(f"record {number} does not follow record {last['number']}: one of them was changed")
+        if record["chain"] != chain_of(last):
+            self._faults.append(f"record {number} belongs to another chain")
+
+    def _beginning(self) -> None:
+        """What is missing at the beginning has to be told in the chain itself: it was kept as long as it had to be."""
+        first = self._first
+        if first is not None and first["number"] and (first["number"] - 1, first["before"]) not in self._expired:
+            self._faults.append(f"the records before {first['number']} are missing, and nothing says that they were due to go")
+
+    def _end(self) -> None:
+        if self._last is None:
+            if self._heads:
+                self._faults.append(f"nothing is left, but record {self._heads[-1].number} was seen{_when(self._heads[-1])}")
+            return
+        chain = chain_of(self._last)
+        others = [head for head in self._heads if head.chain != chain]
+        if others:
+            self._faults.append(f"this is another chain than the one that was seen{_when(others[-1])}")
+        own = [head for head in self._heads if head.chain == chain]
+        if own and own[-1].number > self._last["number"]:
+            number = own[-1].number
+            self._faults.append(
+                f"the end is missing: record {number} was seen{_when(own[-1])}, the last one is {self._last['number']}"
+            )
+
+
+def _when(head: Head) -> str:
+    return f" at {head.seen}" if head.seen else ""
+
+
+def records(lines: Iterable[str]) -> Iterator[Record]:
+    """Yield the records of a chain's lines; what is none is left out."""
+    for line in lines:
+        record = record_of(line)
+        if record is not None:
+            yield record
+
+
+def _plain(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,0 +1,171 @@
+"""Who logged in, and who was refused, out of what sshd and sudo say. Pure.
+
+sshd of OpenSSH 9.2 and the sshd-session of 10.0 use the same words; the process that says them is the login's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..adoption.logins import plain_address
+from .entries import BECOMING_ROOT, DATA_UNIT, SIGN_UNIT, SSHD
+
+_PEER = r"from (?P<source>\S+) port (?P<port>\d+)"
+_CONNECTION = re.compile(rf"Connection {_PEER} on (?P<address>\S+) port (?P<to_port>\d+)")
+# OpenSSH, auth.c: auth_log() and format_method_key()
+_ACCEPTED = re.compile(rf"Accepted (?P<method>\S+) for (?P<user>.+) {_PEER} ssh2(?:: (?P<key>.+))?$")
+# The id of a certificate is its authority's free text, so the last words that fit are sshd's.
+_CERTIFICATE = re.compile(
+    r"(?P<type>\S+) (?P<fingerprint>SHA256:[A-Za-z0-9+/=]+) ID (?P<id>.*) \(serial (?P<serial>\d+)\) "
+    r"CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/=]+)"
+)
+_KEY = re.compile(r"(?P<type>\S+) (?P<fingerprint>SHA256:[A-Za-z0-9+/=]+)")
+_CLOSED = re.compile(r"pam_unix\([^)]*:session\): session closed for user ")
+_REFUSED = tuple(
+    (re.compile(pattern), why)
+    for pattern, why in (
+        (rf"Failed (?P<method>\S+) for (?:invalid user )?(?P<user>.*) {_PEER}", "key or password"),
+        (r"User (?P<user>.+) from (?P<source>\S+) not allowed because ", "not admitted by sshd"),
+        (rf"Invalid user (?P<user>.*) {_PEER}", "no such user"),
+        (r"pam_access\([^)]*\): access denied for user `(?P<user>.+)' from `(?P<source>[^']+)'", "not admitted by PAM"),
+        (
+            rf"(?:error: )?maximum authentication attempts exceeded for (?:invalid user )?(?P<user>.*) {_PEER}",
+            "too many attempts",
+        ),
+        (
+            r"Connection (?:closed|reset) by authenticating user (?P<user>.+) (?P<source>\S+) port (?P<port>\d+)",
+            "gave up before being let in",
+        ),
+        (r"Unable to negotiate with (?P<source>\S+) port (?P<port>\d+)", "no common algorithm"),
+        (r"drop connection #\d+ from \[(?P<source>[^]]+)\]:\d+", "turned away for earlier failures"),
+    )
+)
+# What sshd has against a certificate it says in a line of its own, before the one that tells whose it was.
+_AGAINST = re.compile(r"Certificate invalid: (?P<why>.+)$|cert: .* (?P<source>not from a permitted source address)")
+_SUDO = re.compile(r"\s*(?P<user>\S+) : (?P<rest>.*)$")
+
+
+@dataclass(frozen=True)
+class Login:
+    """One login. Times are microseconds since 1970; ``end`` is 0 where none was seen.
+
+    ``host`` is where it led to and ``address`` which of its addresses; ``source`` is an address. ``key`` is the
+    fingerprint of the key; ``certificate``, ``serial`` and ``authority`` are empty where it was no certificate's.
+    """
+
+    user: str
+    host: str
+    source: str
+    port: int
+    begin: int
+    end: int = 0
+    service: str = "ssh"
+    method: str = ""
+    key: str = ""
+    certificate: str = ""
+    serial: str = ""
+    authority: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A login that was refused, as one word of sshd or PAM tells of it; one attempt may give several."""
+
+    user: str
+    host: str
+    source: str
+    why: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Elevation:
+    """Somebody who became root, or tried to."""
+
+    user: str
+    host: str
+    command: str
+    at: int
+
+
+def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
+    """Return the logins that entries (plain data of ``entries.Entry``) tell of, oldest first, with their ends."""
+    open_ones: dict[tuple[str, str, int], int] = {}
+    peers: dict[tuple[str, str, int], tuple[str, int, str]] = {}
+    found: list[Login] = []
+    for entry in entries:
+        if entry["by"] not in SSHD:
+            continue
+        process = (entry["host"], entry["boot"], entry["pid"])
+        text = entry["text"]
+        connection = _CONNECTION.match(text)
+        if connection is not None:
+            peers[process] = (plain_address(connection["source"]), int(connection["port"]), plain_address(connection["address"]))
+        login = _accepted(entry)
+        if login is not None:
+            source, port, address = peers.get(process, ("", 0, ""))
+            open_ones[process] = len(found)
+            found.append(replace(login, address=address) if (source, port) == (login.source, login.port) else login)
+        elif _CLOSED.match(text) and process in open_ones:
+            at = open_ones.pop(process)
+            found[at] = replace(found[at], end=entry["at"])
+    return sorted(found, key=lambda login: (login.begin, login.host, login.user))
+
+
+def refusals(entries: Iterable[Mapping[str, Any]]) -> Iterator[Refusal]:
+    """Yield what entries tell of refused logins."""
+    against: dict[tuple[str, str, int], str] = {}
+    for entry in entries:
+        if entry["by"] not in SSHD:
+            continue
+        process = (entry["host"], entry["boot"], entry["pid"])
+        text = entry["text"].removeprefix("error: ")
+        reason = _AGAINST.match(text)
+        if reason is not None:
+            against[process] = reason["why"] or reason["source"]
+            continue
+        for pattern, why in _REFUSED:
+            said = pattern.match(text)
+            if said is not None:
+                parts = said.groupdict()
+                if parts.get("method") and "-CERT " in text:
+                    told = f"certificate: {against.pop(process, 'of an authority that is not trusted, or refused')}"
+                else:
+                    told = why
+                yield Refusal(parts.get("user") or "", entry["host"], plain_address(parts.get("source") or ""), told, entry["at"])
+                break
+
+
+def elevations(entries: Iterable[Mapping[str, Any]]) -> Iterator[Elevation]:
+    """Yield who became root, or tried to, by what command."""
+    for entry in entries:
+        said = _SUDO.match(entry["text"]) if entry["by"] in BECOMING_ROOT else None
+        if said is not None and "COMMAND=" in said["rest"]:
+            yield Elevation(said["user"], entry["host"], said["rest"].partition("COMMAND=")[2], entry["at"])
+
+
+def _accepted(entry: Mapping[str, Any]) -> Login | None:
+    said = _ACCEPTED.match(entry["text"])
+    if said is None:
+        return None
+    key = said["key"] or ""
+    certificate = _CERTIFICATE.match(key)
+    plain = _KEY.match(key)
+    by = (entry["unit"], f"{entry['by']}.service")
+    service = "data" if DATA_UNIT in by else "sign" if SIGN_UNIT in by else "ssh"
+    login = Login(
+        said["user"], entry["host"], plain_address(said["source"]), int(said["port"]), entry["at"], 0, service, said["method"]
+    )
+    if certificate is not None:
+        return replace(
+            login,
+            key=certificate["fingerprint"],
+            certificate=certificate["id"],
+            serial=certificate["serial"],
+            authority=certificate["authority"],
+        )
+    return replace(login, key=plain["fingerprint"]) if plain is not None else login

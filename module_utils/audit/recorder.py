@@ -1,0 +1,165 @@
+"""The log server's service: takes what the audit keeps out of the journals as they arrive, and appends it to the chain."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from .chain import ENTRY
+from .entries import FIELDS, Entry, as_data, entry_of
+from .store import Store
+
+STATE = "/var/lib/kakehashi-audit"
+_BATCH = 500
+_DAY = 86400
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where journals lie and whose they are. ``senders`` are known by their certificates; ``own`` is the log server itself."""
+
+    own: str
+    senders: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    received: str
+    local: str
+    days: int
+    port: int
+
+
+def settings_of(text: str) -> Settings:
+    """Return the settings of a file."""
+    data = json.loads(text)
+    names = tuple(str(name) for name in data["senders"])
+    words = tuple(str(word) for word in data["identifiers"])
+    return Settings(
+        str(data["own"]), names, words, str(data["received"]), str(data["local"]), int(data["days"]), int(data["port"])
+    )
+
+
+class Recorder:
+    """Follows journals. What was taken of each is remembered by its cursor, and what is sent twice is taken once."""
+
+    def __init__(self, settings: Settings, store: Store, state: Path) -> None:
+        """Name what is followed, where it is kept, and where cursors are."""
+        self._settings, self._store = settings, store
+        self._cursors_file = state / "cursors.json"
+        self._cursors: dict[str, str] = _read_cursors(self._cursors_file)
+        self._seen: dict[str, float] = {}
+        self._known: set[str] = set()
+        self._swept = 0.0
+        self._ends = False
+
+    def run(self) -> None:
+        """Follow until told to end."""
+        self._known = self._store.open()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            while not self._ends:
+                self.turn()
+                time.sleep(0.5)
+        finally:
+            self._store.close()
+
+    def turn(self) -> int:
+        """Take what is new of every journal that changed; return how many entries."""
+        taken = 0
+        for host, paths in self._journals():
+            newest = max(_changed(path) for path in paths)
+            if self._seen.get(host) != newest:
+                taken += self._take(host, paths)
+                self._seen[host] = newest
+        if time.time() - self._swept > _DAY:
+            self._sweep()
+        return taken
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._ends = True
+
+    def _journals(self) -> Iterator[tuple[str, list[Path]]]:
+        """Yield each host with its files. The name of a received file is the certificate's, which no sender can choose."""
+        received = Path(self._settings.received)
+        for host in self._settings.senders:
+            paths = [p for p in (received / f"remote-{host}.journal", *received.glob(f"remote-{host}@*.journal")) if p.exists()]
+            if paths:
+                yield host, paths
+        local = list(Path(self._settings.local).glob("*/system*.journal"))
+        if local:
+            yield self._settings.own, local
+
+    def _take(self, host: str, paths: Sequence[Path]) -> int:
+        taken = 0
+        while True:
+            entries, cursor, count = self._read(host, paths)
+            fresh = [e for e in entries if e.id not in self._known]
+            self._known.update(e.id for e in fresh)
+            taken += self._store.append(ENTRY, [as_data(e) for e in fresh])
+            if cursor and cursor != self._cursors.get(host):
+                self._cursors[host] = cursor
+                self._write_cursors()
+            if count < _BATCH:
+                return taken
+
+    def _read(self, host: str, paths: Sequence[Path]) -> tuple[list[Entry], str, int]:
+        after = self._cursors.get(host)
+        argv = ["journalctl", "--output=json", "--no-pager", "--quiet", "--all", f"--output-fields={','.join(FIELDS)}"]
+        argv += [f"--identifier={word}" for word in self._settings.identifiers]
+        argv += [f"--file={path}" for path in paths]
+        argv += [f"--after-cursor={after}"] if after else []
+        entries: list[Entry] = []
+        cursor, count = "", 0
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as reader:  # noqa: S603 - words
+            for line in reader.stdout or ():
+                found = entry_of(host, line)
+                if found is not None:
+                    entries.append(found)
+                cursor, count = _cursor(line) or cursor, count + 1
+                if count >= _BATCH:
+                    reader.terminate()
+                    break
+        return entries, cursor, count
+
+    def _sweep(self) -> None:
+        """Let go what was kept long enough, of the chain and of the journals that were received."""
+        self._swept = time.time()
+        self._store.expire(self._settings.days)
+        argv = ["journalctl", "--quiet", f"--directory={self._settings.received}", f"--vacuum-time={self._settings.days}d"]
+        if Path(self._settings.received).is_dir():
+            subprocess.run(argv, check=False)  # noqa: S603 - words
+
+    def _write_cursors(self) -> None:
+        draft = self._cursors_file.with_suffix(".new")
+        draft.write_text(json.dumps(self._cursors), encoding="utf-8")
+        draft.replace(self._cursors_file)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _cursor(line: str) -> str:
+    try:
+        data: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return ""
+    return str(data.get("__CURSOR", ""))
+
+
+def _read_cursors(path: Path) -> dict[str, str]:
+    """Return the cursors; where there are none, everything is read again, and what is in the chain is not taken twice."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}

@@ -1,0 +1,1 @@
+"""X.509 certificates by which hosts know each other; made and read by openssl."""

@@ -1,0 +1,1 @@
+"""What outside judges say of hosts, and whether that is known and explained."""

@@ -1,0 +1,149 @@
+"""Tries the bypass catalogue on a twin, with the counter-tests, and writes evidence/<time>/attack.json.
+
+``python -m plugin_utils.attack_run -i inventories/twin -i /var/lib/kakehashi/default/overlay``, from the operators' host
+(``make attack`` does that). Only on a twin: the counter-tests take layers away, which nobody may do to machines in service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from module_utils.attacks.judge import Seen, as_data, counts, judge
+from module_utils.attacks.model import Catalogue
+from module_utils.attacks.parse import CatalogueError
+from module_utils.attacks.rounds import Plan, plan_rounds
+from module_utils.fabric.model import Fabric
+from module_utils.fabric.problems import FabricError
+
+from .attack_driver import AttackError, Driver, Ways
+from .attacks import load_catalogue, result_lines, write_evidence
+from .evidence import fabric_digest
+from .inventory import load_fabric
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line: 0 where all is as the catalogue says, 1 where not, 2 where it could not be tried."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        catalogue = load_catalogue()
+        _known(catalogue, chosen.only)
+        fabric = load_fabric(*chosen.inventory)
+        ways = twin_ways(chosen.inventory, fabric)
+        plan = plan_rounds(fabric, catalogue, names=chosen.only, counter=not chosen.no_counter_tests)
+        return _attack(chosen, catalogue, fabric, plan, ways)
+    except (CatalogueError, FabricError, AttackError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("Interrupted; every host has got back what it had.", file=sys.stderr)
+        return 130
+
+
+def twin_ways(sources: Sequence[str], fabric: Fabric) -> Ways:
+    """Return the ways into a twin from its overlay inventory. Raises ``AttackError`` where there is none among ``sources``."""
+    variables: dict[str, Any] = {}
+    for source in sources:
+        for path in sorted(Path(source).glob("*.yml")) if Path(source).is_dir() else [Path(source)]:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            found = content.get("all", {}).get("vars", {}) if isinstance(content, dict) else {}
+            if isinstance(found, dict) and "twin_name" in found:
+                variables = found
+    if not variables:
+        raise AttackError(
+            f"{', '.join(map(str, sources))}: no overlay of a twin is among these, and attempts with counter-tests run on a twin "
+            "only; use 'make attack'"
+        )
+    personas = variables["twin_personas"]
+    return Ways(
+        config=variables["twin_ssh_config"],
+        known_hosts=variables["twin_known_hosts"],
+        keys={p["name"]: p["key"] for p in personas},
+        passwords={p["name"]: p["password"] for p in personas if p["password"]},
+        local=frozenset(h.name for h in fabric.members("operator_hosts")),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="attack", description="Try every attempt of the bypass catalogue on a twin.")
+    parser.add_argument("-i", "--inventory", action="append", required=True, help="inventory source, the twin's overlay last")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these attempts")
+    parser.add_argument("--no-counter-tests", action="store_true", help="take no layer away")
+    parser.add_argument("--evidence", type=Path, default=ROOT / "evidence", help="where results go (default: %(default)s)")
+    parser.add_argument("--transcripts", type=Path, help="also write there what each try said")
+    return parser
+
+
+def _known(catalogue: Catalogue, names: Sequence[str]) -> None:
+    unknown = sorted(set(names) - {a.name for a in catalogue.attempts})
+    if unknown:
+        raise AttackError(f"{', '.join(unknown)}: no such attempt; docs/attacks.md lists them")
+
+
+def _attack(chosen: argparse.Namespace, catalogue: Catalogue, fabric: Fabric, plan: Plan, ways: Ways) -> int:
+    begun, start = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ"), time.monotonic()
+    seen = asyncio.run(_interruptible(Driver(ways, lambda text: print(text, file=sys.stderr, flush=True)), plan))
+    seconds = time.monotonic() - start
+    rows = judge(catalogue, seen, plan.left_out, chosen.only)
+    data = {
+        "schema": 1,
+        "kind": "attack",
+        "fabric": fabric.name,
+        "fabric_digest": fabric_digest(fabric),
+        "begun": begun,
+        "seconds": round(seconds, 1),
+        "counts": counts(rows),
+        "holds": not any(row.differences for row in rows),
+        "attempts": [
+            {
+                "name": row.attempt.name,
+                "family": row.attempt.group,
+                "verdict": row.verdict,
+                "origin": row.origin,
+                "target": row.target,
+                "layers": list(row.attempt.layers),
+                "counter_test": row.counter,
+                "differences": list(row.differences),
+            }
+            for row in rows
+        ],
+        "tries": as_data(seen),
+    }
+    if chosen.transcripts:
+        _write_transcripts(chosen.transcripts, seen)
+    path = write_evidence(chosen.evidence / begun, data)
+    for line in result_lines(rows, plan, seconds):
+        print(line)
+    print(f"Evidence: {path}")
+    return 0 if data["holds"] else 1
+
+
+async def _interruptible(driver: Driver, plan: Plan) -> list[Seen]:
+    """Run a plan; a signal that ends processes lets it first give back what hosts had."""
+    work = asyncio.create_task(driver.run(plan))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, work.cancel)
+    return await work
+
+
+def _write_transcripts(directory: Path, seen: Sequence[Seen]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for one in seen:
+        name = f"{one.trial.stage.attempt.name} {one.trial.stage.family} {one.trial.state}".replace(" ", "-")
+        (directory / name).write_text(f"{one.outcome}\n{one.transcript}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,83 @@
+"""The bypass catalogue's input and output: reads attacks/, shows the result as a table, writes the evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from module_utils.attacks.judge import Row, counts
+from module_utils.attacks.model import Catalogue
+from module_utils.attacks.parse import CatalogueError, parse_catalogue
+from module_utils.attacks.rounds import Plan
+
+DIRECTORY = Path(__file__).resolve().parents[1] / "attacks"
+LAYERS = "layers.yml"
+
+
+def load_catalogue(directory: Path = DIRECTORY) -> Catalogue:
+    """Return the catalogue written in a directory. Raises ``CatalogueError`` with every fault of it."""
+    contents: dict[str, Any] = {}
+    faults = []
+    for path in sorted(directory.glob("*.yml")):
+        try:
+            contents[path.name] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            faults.append(f"{path.name}: is no YAML ({' '.join(str(error).split())}); correct it")
+    if LAYERS not in contents and not faults:
+        faults.append(f"{directory}: has no {LAYERS}; name a directory such as attacks")
+    if faults:
+        raise CatalogueError(faults)
+    families = {name: content for name, content in contents.items() if name != LAYERS}
+    return parse_catalogue({LAYERS: contents[LAYERS]}, families)
+
+
+def result_lines(rows: Sequence[Row], plan: Plan, seconds: float) -> Iterator[str]:
+    """Yield the result for a terminal: a table by family, differences in full, what is open, and the counts."""
+    name = max((len(row.attempt.name) for row in rows), default=0)
+    place = max((len(f"{row.origin} -> {row.target}") for row in rows), default=0)
+    group = ""
+    for row in rows:
+        if row.attempt.group != group:
+            group = row.attempt.group
+            yield from ("", group.replace("_", " "))
+        refused_by = ", ".join(row.attempt.layers) if row.verdict == "refused" else row.verdict
+        where = f"{row.origin} -> {row.target}"
+        counter = f"counter-test {row.counter}" if row.counter else ""
+        yield f"  {row.attempt.name:<{name}}  {where:<{place}}  {refused_by}; {counter}".rstrip("; ")
+    yield ""
+    yield from _listed("Differences", [(r.attempt.name, text) for r in rows for text in r.differences])
+    yield from _listed("Open", [(r.attempt.name, r.attempt.open) for r in rows if r.verdict == "open"])
+    yield from _listed("Not tried here", [(r.attempt.name, r.counter) for r in rows if r.verdict == "not tried"])
+    found = counts(rows)
+    tries = sum(len(r.trials) for r in plan.rounds)
+    yield (
+        f"{len(rows)} attempts: {found['refused']} refused, {found['open']} open, {found['difference']} other than the catalogue "
+        f"says, {found['not tried']} not tried. {tries} tries in {seconds:.0f} s."
+    )
+
+
+def _listed(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if rows:
+        yield f"{title} ({len(rows)})"
+        yield from (f"  {name}: {text}" for name, text in rows)
+        yield ""
+
+
+def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
+    """Write ``attack.json`` for its owner only, whole or not at all; return its path."""
+    directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    path, draft = directory / "attack.json", directory / f".attack.{os.getpid()}"
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1, sort_keys=True)
+            file.write("\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

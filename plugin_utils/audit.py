@@ -1,0 +1,208 @@
+"""The controller's side of the audit: heads of earlier runs, the plan's file, what was read, and the evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from module_utils.audit import chain, logins, plan, table
+from module_utils.audit.chain import Head
+from module_utils.audit.logins import Elevation, Login, Refusal
+from module_utils.fabric.logs import log_servers
+from module_utils.fabric.model import Fabric
+from module_utils.fabric.paths import attachments_of, ways_in
+
+from .evidence import write_evidence
+from .inventory import load_fabric
+
+FILE = "audit.json"
+REGISTERED = "audit_chain_read"
+SCHEMA = 1
+
+
+@dataclass(slots=True)
+class Audit:
+    """A run's result.
+
+    ``heads`` holds the newest record of each log server whose chain is whole; ``unplanned`` is ``None`` without a plan.
+    """
+
+    heads: dict[str, Head] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    logins: list[Login] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    elevations: list[Elevation] = field(default_factory=list)
+    unplanned: list[Login] | None = None
+    own: list[Login] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Return whether nothing is to be told that fails the run."""
+        return not (self.faults or self.unread or self.unplanned)
+
+
+def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each log server, the heads that earlier runs saw; none for those that were set up anew."""
+    fabric = load_fabric(*sources)
+    seen = earlier_heads(Path(directory), fabric.name)
+    return {h.name: [asdict(s) for s in ([] if h.name in forget else seen.get(h.name, []))] for h in log_servers(fabric)}
+
+
+def earlier_heads(directory: Path, fabric: str) -> dict[str, list[Head]]:
+    """Return the heads in the evidence of earlier runs by log server, oldest first. A run that forgot one begins anew there."""
+    found: dict[str, list[Head]] = {}
+    for path in sorted(directory.glob(f"*/{FILE}")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise plan.PlanError(f"{path} is no evidence of an audit: move it away, then run again") from error
+        if data.get("fabric") != fabric:
+            continue
+        for name in data.get("forgotten", ()):
+            found.pop(name, None)
+        for name, head in data.get("heads", {}).items():
+            found.setdefault(name, []).append(Head(**head))
+    return found
+
+
+def audit(
+    fabric: Fabric, read: Mapping[str, Any], heads: Mapping[str, Sequence[Head]], planned: object, mine: tuple[str, str]
+) -> Audit:
+    """Return the audit of what was read (each log server's answer by name).
+
+    ``planned`` is the plan as data, or ``None``; ``mine`` is who runs this and when the run began.
+    """
+    result, entries = Audit(), []
+    for server in log_servers(fabric):
+        answer = read.get(server.name) or {}
+        if "lines" not in answer or answer.get("failed"):
+            result.unread.append(f"{server.name}: {answer.get('msg') or 'it was not asked'}")
+            continue
+        entries += _taken(result, server.name, answer, heads.get(server.name, ()))
+    result.logins = logins.logins(entries)
+    result.refusals = list(logins.refusals(entries))
+    result.elevations = list(logins.elevations(entries))
+    if planned is not None:
+        _reconcile(result, fabric, planned, mine)
+    return result
+
+
+def read_plan(path: str) -> object:
+    """Return a plan's file as data, ``None`` where no file is named. Raises ``PlanError`` where it can't be read."""
+    if not path:
+        return None
+    try:
+        data: object = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise plan.PlanError(f"{path} can't be read ({error.strerror}): name the file of the plan in audit_plan") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise plan.PlanError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if isinstance(data, dict) and set(data) == {"windows"}:
+        data = data["windows"]
+    return data if data is not None else []
+
+
+def evidence(result: Audit, fabric: Fabric, begun: str, forgotten: Sequence[str]) -> dict[str, Any]:
+    """Return the evidence as plain data."""
+    return {
+        "schema": SCHEMA,
+        "kind": "audit",
+        "fabric": fabric.name,
+        "begun": begun,
+        "ended": datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ"),
+        "holds": result.holds,
+        "forgotten": sorted(forgotten),
+        "heads": {name: asdict(head) for name, head in sorted(result.heads.items())},
+        "faults": result.faults,
+        "unread": result.unread,
+        "logins": [asdict(n) for n in result.logins],
+        "refusals": [asdict(r) for r in result.refusals],
+        "elevations": [asdict(e) for e in result.elevations],
+        "unplanned": None if result.unplanned is None else [asdict(n) for n in result.unplanned],
+        "own": [asdict(n) for n in result.own],
+    }
+
+
+def write(directory: Path, data: Mapping[str, Any]) -> Path:
+    """Write ``audit.json`` for its owner only."""
+    return write_evidence(directory, data, FILE)
+
+
+def report_lines(result: Audit, fabric: Fabric, where: str) -> Iterator[str]:
+    """Yield the result as lines for a terminal."""
+    kinds = dict.fromkeys(fabric.accounts, "account") | dict.fromkeys(fabric.operators, "operator")
+    names = {str(a.address(f)): m.name for m in _machines(fabric) for a in attachments_of(m) for f in ("ipv4", "ipv6")}
+    yield f"Logins ({len(result.logins)})"
+    yield from table.login_lines(result.logins, kinds, names)
+    yield f"Refusals by count ({len(result.refusals)})"
+    yield from table.refusal_lines(result.refusals, names)
+    if result.unplanned is not None:
+        yield f"Logins of operators that no window of the plan covers ({len(result.unplanned)})"
+        yield from table.login_lines(result.unplanned, kinds, names) if result.unplanned else ()
+    if result.own:
+        yield f"Logins of this run itself, not held against the plan: {len(result.own)}"
+    for title, rows in (("The log was tampered with", result.faults), ("Not read", result.unread)):
+        if rows:
+            yield f"{title} ({len(rows)})"
+            yield from (f"  {row}" for row in rows)
+    for name, head in sorted(result.heads.items()):
+        yield f"{name}: {head.number + 1} records, the last one {head.digest[:16]}"
+    yield f"Evidence: {where}"
+
+
+def verdict(result: Audit) -> str:
+    """Return the sentence that a failed run ends with."""
+    parts = (
+        (len(result.faults), "signs of tampering with the log"),
+        (len(result.unread), "log servers not read"),
+        (len(result.unplanned or ()), "unplanned logins of operators"),
+    )
+    said = ", ".join(f"{number} {words}" for number, words in parts if number)
+    return f"The audit does not hold: {said}. Each is named in the report above."
+
+
+def _taken(result: Audit, name: str, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
+    """Verify what a log server gave, here and anew, and return its entries."""
+    lines = [str(line) for line in answer["lines"]]
+    own = chain.verify(lines, heads)
+    # The first of a part is not the chain's beginning; whether what is before it is whole, the log server has looked at.
+    partial = "the records before "
+    faults = dict.fromkeys([*answer.get("faults", ()), *(f for f in own.faults if not f.startswith(partial))])
+    result.faults += [f"{name}: {fault}" for fault in faults]
+    if not answer.get("growing_only", False):
+        result.faults.append(f"{name}: the chain's files are not append-only any more")
+    if not answer.get("recording", False):
+        result.unread.append(f"{name}: nothing is recorded there now, kakehashi-audit.service does not run")
+    # What was found tampered with is not what later runs have to find again.
+    if own.head is not None and not faults:
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        result.heads[name] = Head(own.head.chain, own.head.number, own.head.digest, stamp)
+    return [record["data"] for record in chain.records(lines) if record["kind"] == chain.ENTRY]
+
+
+def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, str]) -> None:
+    hosts = [h.name for h in fabric.managed_hosts]
+    windows = plan.windows(planned, fabric.operators, hosts, fabric.groups)
+    hops = {name: way.hops for name, way in ways_in(fabric).items()}
+    open_ones = plan.unplanned(result.logins, windows, fabric.operators, hops)
+    result.own = [n for n in open_ones if _is_own(n, fabric, mine, hops)]
+    result.unplanned = [n for n in open_ones if n not in result.own]
+
+
+def _is_own(login: Login, fabric: Fabric, mine: tuple[str, str], hops: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether this run itself logged in: its person, since it began, where it has to read."""
+    person, begun = mine
+    since = datetime.strptime(begun, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1_000_000
+    asked = {name for h in log_servers(fabric) for name in (h.name, *hops.get(h.name, ()))}
+    return login.user == person and login.begin >= since and login.host in asked
+
+
+def _machines(fabric: Fabric) -> Iterable[Any]:
+    return (*fabric.hosts.values(), *fabric.switches.values())

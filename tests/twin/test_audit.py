@@ -1,0 +1,174 @@
+"""The audit on a real twin: what arrives, what is refused, what is told of hands on the log."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.twin.machine import wait_until
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+
+CHAIN = "/var/log/kakehashi-audit"
+SECRETS = "/etc/kakehashi/journal"
+# Adds one entry to a journal in the format of systemd-journal-upload.
+SEND = (
+    "printf '__REALTIME_TIMESTAMP=%s000000\\n__MONOTONIC_TIMESTAMP=1\\n_BOOT_ID=48a1b20e70244439a970a8a75274c2ec\\n"
+    "MESSAGE=planted\\nSYSLOG_IDENTIFIER=sshd\\n_UID=0\\n\\n' $(date +%s) >/root/planted; "
+    "curl --silent --show-error --max-time 10 --cacert {authority} {more} --header 'Content-Type: application/vnd.fdo.journal' "
+    "--header 'Transfer-Encoding: chunked' --data-binary @/root/planted --resolve log1:19532:192.0.2.78 https://log1:19532/upload"
+)
+TAMPERING = {
+    "changed": ("sed -i '0,/Accepted publickey/s//Accepted password/' $f", "was changed"),
+    "removed": ("sed -i 3d $f", "record 2 is missing"),
+    "moved": ("sed -i -e '3{h;d}' -e '4G' $f", "records were moved or repeated"),
+    "cut off": ("sed -i '6,$d' $f", "the end is missing"),
+    "emptied": (": >$f", "nothing is left"),
+}
+
+
+def records(twin: Validated) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in twin("exec", "log1", "--", "sh", "-c", f"cat {CHAIN}/*.jsonl").splitlines()]
+
+
+def texts(twin: Validated, host: str) -> list[str]:
+    return [r["data"]["text"] for r in records(twin) if r["kind"] == "entry" and r["data"]["host"] == host]
+
+
+def log_in(twin: Validated, node: str) -> None:
+    twin("run", "--", "ssh", "-F", str(twin.state / "ssh/config-fresh"), node, "true")
+
+
+def arrived(twin: Validated, host: str, before: int) -> Callable[[], bool]:
+    """Whether a login to the host arrived since there were so many."""
+    return lambda: sum("Accepted publickey for aoki" in text for text in texts(twin, host)) > before
+
+
+@pytest.fixture
+def untouched(converged: Validated) -> Iterator[Validated]:
+    """The twin, whose log server is afterwards what it was before."""
+    converged("save", "audit", "log1")
+    yield converged
+    converged("restore", "audit", "log1")
+
+
+@pytest.mark.parametrize("host", ["mdx1", "data1", "login1"])
+def test_a_login_is_on_the_log_server_within_seconds(converged: Validated, host: str) -> None:
+    before = sum("Accepted publickey for aoki" in text for text in texts(converged, host))
+    log_in(converged, host)
+    wait_until(arrived(converged, host, before), 20)
+    said = next(text for text in reversed(texts(converged, host)) if "Accepted publickey for aoki" in text)
+    source = "203.0.113.2" if host == "login1" else "192.0.2.70"
+    assert re.search(rf"from {re.escape(source)} port \d+ ssh2: ED25519 SHA256:\S+$", said)
+
+
+def test_what_happens_while_the_log_server_is_away_is_sent_later(converged: Validated) -> None:
+    before = sum("Accepted publickey for aoki" in text for text in texts(converged, "mdx1"))
+    converged("cut", "log1/hpc")
+    try:
+        log_in(converged, "mdx1")
+    finally:
+        converged("heal", "log1/hpc")
+    wait_until(arrived(converged, "mdx1", before), 120)
+    ids = [r["data"]["id"] for r in records(converged) if r["kind"] == "entry"]
+    assert len(ids) == len(set(ids))
+
+
+def test_only_certificates_of_this_fabric_may_send(converged: Validated) -> None:
+    converged("exec", "mdx1", "--", "sh", "-c", "command -v curl >/dev/null || apt-get install -y -qq curl >/dev/null 2>&1")
+    key = "openssl req -x509 -newkey rsa:2048 -nodes -keyout foreign.key -out foreign.pem -subj /CN=mdx1 -days 1"
+    converged("exec", "mdx1", "--", "sh", "-c", f"cd /root && {key} 2>/dev/null")
+    right = f"--cert {SECRETS}/certificate.pem --key {SECRETS}/key.pem"
+    for more in ("", "--cert /root/foreign.pem --key /root/foreign.key"):
+        done = converged.attempt("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=more))
+        assert done.returncode != 0 or "OK" not in done.stdout, (more, done.stdout)
+    assert "OK" in converged("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=right))
+
+
+def test_without_the_check_anybody_may_send(untouched: Validated) -> None:
+    loose = (
+        "import sys, ssl, pathlib; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from audit import receiver; "
+        "tls = receiver.context(receiver.CERTIFICATES, receiver.CERTIFICATES / 'key.pem'); tls.verify_mode = ssl.CERT_NONE; "
+        "receiver.peer_name = lambda certificate: 'mdx1'; room = pathlib.Path('/var/log/journal/remote'); "
+        "receiver.Server(19532, ['mdx1'], room, tls).serve_forever()"
+    )
+    start = f'systemctl stop kakehashi-journal; systemd-run --quiet --unit loose python3 -c "{loose}"'
+    untouched("exec", "log1", "--", "sh", "-c", start)
+    send = ("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=""))
+    wait_until(lambda: "OK" in untouched.attempt(*send).stdout, 30)
+    wait_until(lambda: "planted" in texts(untouched, "mdx1"), 20)
+
+
+def test_the_chain_only_grows(converged: Validated) -> None:
+    for act in ("echo x >$f", "rm $f", "sed -i 1d $f", "mv $f $f.old"):
+        done = converged.attempt("exec", "log1", "--", "sh", "-c", f"f=$(ls {CHAIN}/*.jsonl | tail -1); {act}")
+        assert "Operation not permitted" in done.stderr, act
+
+
+@pytest.fixture(scope="module")
+def audited(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the evidence of one audit is kept, which saw the chain as it was."""
+    directory = tmp_path_factory.mktemp("audit")
+    log_in(converged, "mdx1")
+    done = converged.playbook("audit", "-e", f"audit_evidence={directory}", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+def newest(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(max(directory.glob("*/audit.json")).read_text())
+    return found
+
+
+def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
+    found = newest(audited)
+    assert found["holds"]
+    assert found["heads"]["log1"]["number"] > 0
+    login = next(n for n in reversed(found["logins"]) if n["host"] == "mdx1")
+    assert (login["user"], login["source"], login["address"]) == ("aoki", "192.0.2.70", "192.0.2.101")
+    assert login["key"].startswith("SHA256:")
+
+
+@pytest.mark.parametrize("name", TAMPERING)
+def test_hands_on_the_chain_are_told(untouched: Validated, audited: Path, name: str) -> None:
+    act, words = TAMPERING[name]
+    off = "import sys; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from pathlib import Path; from audit import store; "
+    off += f"d = Path('{CHAIN}'); [store.set_append_only(p, False) for p in (d, *store.files(d))]"
+    script = f'set -e; systemctl stop kakehashi-audit; python3 -c "{off}"; f=$(ls {CHAIN}/*.jsonl | tail -1); {act}'
+    untouched("exec", "log1", "--", "bash", "-c", script)
+    head = newest(audited)["heads"]["log1"]
+    shown = untouched.attempt(
+        "exec", "log1", "--", "kakehashi-audit", "verify", "--head", f"{head['chain']}:{head['number']}:{head['digest']}"
+    )
+    assert shown.returncode == 1
+    assert words in shown.stdout
+    done = untouched.playbook("audit", "-e", f"audit_evidence={audited}")
+    assert done.returncode != 0
+    assert "The log was tampered with" in done.stdout
+    assert words in done.stdout
+
+
+def test_an_operator_outside_the_plan_is_listed(converged: Validated, audited: Path, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    plan = tmp_path / "plan.yml"
+    for hours, code in ((24, 0), (-1, 2)):
+        begin, end = now - timedelta(days=2), now + timedelta(hours=hours)
+        window = {
+            "name": "tests",
+            "begin": begin.isoformat(),
+            "end": (end if hours > 0 else begin + timedelta(hours=1)).isoformat(),
+        }
+        plan.write_text(json.dumps([{**window, "operators": ["aoki"]}]))
+        done = converged.playbook("audit", "-e", f"audit_evidence={audited}", "-e", f"audit_plan={plan}")
+        assert done.returncode == code, done.stdout + done.stderr
+    assert "unplanned logins of operators" in done.stdout
+    plan.write_text("windows: tomorrow")
+    done = converged.playbook("audit", "-e", f"audit_evidence={audited}", "-e", f"audit_plan={plan}")
+    assert "the plan is no list: write a list of windows" in done.stdout.replace("\n", " ")

@@ -1,0 +1,124 @@
+"""What accounts' own processes reach from where they log in: really tried, with and without the rules that hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+
+REACH = (Path(__file__).parent / "confined/reach.py").read_text()
+SATO, KATO, AOKI = 3001, 3004, 2001
+MDX1 = ("tcp,192.0.2.101,22", "tcp,2001:db8:0:2102::41,22")
+DATA1 = ("tcp,192.0.2.72,2022", "tcp,2001:db8:0:2102::12,2022")
+# What the host itself or its operators may reach, what it answers to itself, and packets that ask for no connection.
+NOT_FOR_ACCOUNTS = (
+    *("tcp,192.0.2.72,22", "tcp,2001:db8:0:2102::12,22"),
+    *("tcp,192.0.2.75,80", "tcp,2001:db8:0:2102::15,80"),
+    *("tcp,192.0.2.21,22", "tcp,2001:db8:0:2101::21,22"),
+    *("tcp,127.0.0.1,22", "tcp,::1,22", "tcp,192.0.2.70,22"),
+    *("mptcp,192.0.2.72,22", "mptcp,127.0.0.1,22", "mptcp,::1,22"),
+    *("udp,127.0.0.1,53", "udp,::1,53", "other,127.0.0.1,0", "other,::1,0"),
+)
+NEVER_SENT = ("udp,192.0.2.101,22", "udp,2001:db8:0:2102::41,53", "other,192.0.2.101,0", "other,2001:db8:0:2102::41,0")
+
+
+def reached(twin: Validated, host: str, uid: int, *places: str) -> set[str]:
+    """Return which of the places a process of a user reaches. It may send raw packets, as ping may, whoever starts it."""
+    user = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
+    said = json.loads(twin("exec", host, "--", *user, "python3", "-", *places, text=REACH))
+    return {place for place, result in said.items() if result != "blocked"}
+
+
+@contextmanager
+def unconfined(twin: Validated, host: str) -> Iterator[None]:
+    """Take the one rule away that sends accounts' packets to their own chain."""
+    find = "nft -a list chain inet kakehashi output | sed -n 's/.*jump confined # handle //p'"
+    twin("exec", host, "--", "bash", "-ec", f"nft delete rule inet kakehashi output handle $({find})")
+    try:
+        yield
+    finally:
+        twin("exec", host, "--", "nft", "-f", "/etc/nftables.conf")
+
+
+def test_an_account_goes_on_from_the_login_server_to_its_nodes_only(converged: Validated) -> None:
+    assert reached(converged, "login1", SATO, *MDX1, *NOT_FOR_ACCOUNTS, *NEVER_SENT) == set(MDX1)
+    assert reached(converged, "login1", KATO, *MDX1, *NOT_FOR_ACCOUNTS) == set()
+
+
+def test_without_the_rule_it_reaches_what_the_login_server_does(converged: Validated) -> None:
+    with unconfined(converged, "login1"):
+        assert set(NOT_FOR_ACCOUNTS) <= reached(converged, "login1", KATO, *NOT_FOR_ACCOUNTS, *MDX1)
+    # Packets without ports all belong to one stream, which was let through a moment ago: connection tracking knows it.
+    again = [place for place in NOT_FOR_ACCOUNTS if not place.startswith("other")]
+    assert reached(converged, "login1", KATO, *again) == set()
+
+
+def test_the_host_and_its_operators_keep_their_flows(converged: Validated) -> None:
+    declared = {place for place in (*MDX1, *NOT_FOR_ACCOUNTS) if place.startswith("tcp")}
+    for uid in (0, AOKI):
+        assert reached(converged, "login1", uid, *declared) == declared
+    # An operator's jump is opened by a process of his own there.
+    jump = converged.attempt("run", "--", "ssh", "-F", str(converged.state / "ssh/config-fresh"), "data1", "true")
+    assert jump.returncode == 0, jump.stderr
+
+
+def test_on_a_node_an_account_reads_data_and_talks_to_itself_only(converged: Validated) -> None:
+    itself = ("tcp,127.0.0.1,8888", "tcp,::1,8888", "udp,127.0.0.1,8888")
+    other = ("tcp,192.0.2.75,80", "tcp,2001:db8:0:2102::15,80", "tcp,192.0.2.70,22", "tcp,192.0.2.102,22")
+    ports_of_root = ("tcp,127.0.0.1,22", "tcp,::1,22", "udp,127.0.0.1,53", "other,127.0.0.1,0")
+    everything = (*DATA1, *itself, *other, *ports_of_root, "udp,192.0.2.72,2022")
+    assert reached(converged, "mdx1", SATO, *everything) == {*DATA1, *itself}
+    with unconfined(converged, "mdx1"):
+        assert {*DATA1, *itself, *ports_of_root, "tcp,192.0.2.75,80"} <= reached(converged, "mdx1", SATO, *everything)
+
+
+def test_a_rule_put_by_hand_before_the_users_chain_fails_validation(converged: Validated) -> None:
+    rule = "nft insert rule inet kakehashi output meta skuid 3004 accept"
+    converged("exec", "login1", "--", "sh", "-c", rule)
+    try:
+        evidence, _printed = converged.evidence("validate", "--limit", "login1")
+    finally:
+        converged("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")
+    told = [f"{row['layer']}: {row['message']}" for row in evidence["drift"] if row["host"] == "login1"]
+    assert any("packet filter" in text and "meta skuid 3004 accept" in text for text in told), told
+
+
+BURST = """
+import socket, sys
+came = 0
+for _unused in range(int(sys.argv[2])):
+    with socket.socket() as client:
+        client.settimeout(0.3)
+        try:
+            client.connect((sys.argv[1], 22))
+            came += 1
+        except OSError:
+            pass
+print(came)
+"""
+
+
+def test_a_burst_of_one_source_is_slowed_down_and_nobody_else_is(converged: Validated) -> None:
+    attack, many = ("exec", "inst-a1", "--", "python3", "-", "192.0.2.10", "200"), 200
+    with ThreadPoolExecutor(1) as pool:
+        attacking = pool.submit(converged, *attack, text=BURST)
+        config = str(converged.state / "ssh/config-fresh")
+        operator = converged.attempt("run", "--", "ssh", "-F", config, "-o", "ConnectTimeout=60", "login1", "true")
+        came = int(attacking.result())
+    assert operator.returncode == 0, operator.stderr
+    # 120 at once, then one a second; each that is refused takes 0.3 s.
+    assert 110 <= came < many - 10
+    without = "grep -v 'update @came_' /etc/nftables.conf | nft -f -"
+    converged("exec", "login1", "--", "sh", "-c", without)
+    try:
+        assert int(converged(*attack, text=BURST)) == many
+    finally:
+        converged("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")

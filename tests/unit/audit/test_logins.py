@@ -1,0 +1,188 @@
+"""What sshd, PAM and sudo said on machines of the twin: OpenSSH 9.2 (Debian 12) and 10.0 (Debian 13)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from module_utils.audit.entries import LONGEST, as_data, entry_of
+from module_utils.audit.logins import Login, elevations, logins, refusals
+
+KEY = "SHA256:5Dx76+KQci6qXMmHOxvD7lYHEvKb9u3DG8ANuephx+4"
+CA = "SHA256:VyOsmJ2zsJk0S2XhOZAVLBDi3tmXvi8sEhL9dEZ/+LU"
+SSHD = ("sshd", "sshd-session")
+ID = "aoki via login1 (serial 9) CA ED25519 SHA256:AAAA"
+
+
+def line(text: Any, by: str = "sshd", at: int = 1, **more: Any) -> str:
+    """A line of ``journalctl -o json``; these are the fields that are looked at."""
+    fields = {
+        "MESSAGE": text, "SYSLOG_IDENTIFIER": by, "_PID": "38", "_UID": "0", "_GID": "0", "_BOOT_ID": "48a1",
+        "_SYSTEMD_UNIT": "ssh.service", "__REALTIME_TIMESTAMP": str(at), "__MONOTONIC_TIMESTAMP": str(at), **more,
+    }  # fmt: skip
+    return json.dumps(fields)
+
+
+def entries(*texts: str, by: str = "sshd", host: str = "mdx1", **more: Any) -> list[dict[str, Any]]:
+    found = [entry_of(host, line(text, by, at, **more)) for at, text in enumerate(texts, 1)]
+    return [as_data(entry) for entry in found if entry is not None]
+
+
+@pytest.mark.parametrize("by", SSHD)
+def test_a_login_by_key_with_its_end(by: str) -> None:
+    seen = entries(
+        'Connection from 192.0.2.70 port 54968 on 192.0.2.101 port 22 rdomain ""',
+        f"Accepted publickey for aoki from 192.0.2.70 port 54968 ssh2: ED25519 {KEY}",
+        "pam_unix(sshd:session): session opened for user aoki(uid=2001) by (uid=0)",
+        "User child is on pid 66",
+        "pam_unix(sshd:session): session closed for user aoki",
+        by=by,
+    )
+    assert logins(seen) == [
+        Login("aoki", "mdx1", "192.0.2.70", 54968, 2, 5, "ssh", "publickey", KEY, address="192.0.2.101"),
+    ]
+
+
+@pytest.mark.parametrize("by", SSHD)
+def test_a_login_by_certificate(by: str) -> None:
+    signed = f"ED25519-CERT {KEY} ID {ID} (serial 4711) CA ED25519 {CA}"
+    said = f"Accepted publickey for aoki from 2001:db8:0:2102::10 port 51876 ssh2: {signed}"
+    found = logins(entries(said, by=by))[0]
+    # Whoever chose the id can't make another serial or authority of it.
+    assert (found.key, found.certificate, found.serial, found.authority) == (KEY, ID, "4711", CA)
+    assert (found.source, found.end) == ("2001:db8:0:2102::10", 0)
+
+
+def test_a_login_to_data() -> None:
+    said = f"Accepted publickey for sato from 192.0.2.101 port 5 ssh2: ED25519 {KEY}"
+    assert logins(entries(said, _SYSTEMD_UNIT="kakehashi-data-sshd.service"))[0].service == "data"
+
+
+def test_processes_of_two_hosts_or_boots_are_not_confused() -> None:
+    begin, end = (
+        f"Accepted publickey for aoki from 192.0.2.70 port 1 ssh2: ED25519 {KEY}",
+        "pam_unix(sshd:session): session closed for user aoki",
+    )
+    mixed = [*entries(begin), *entries(begin, host="mdx2"), *entries(end, host="mdx2", _BOOT_ID="other"), *entries("", end)]
+    assert [(n.host, n.end) for n in logins(mixed)] == [("mdx1", 2), ("mdx2", 0)]
+
+
+REFUSED = [
+    (f"Failed publickey for tester from 127.0.0.1 port 51876 ssh2: ED25519 {KEY}", "tester", "127.0.0.1", "key or password"),
+    ("User nobody from 127.0.0.1 not allowed because not listed in AllowUsers", "nobody", "127.0.0.1", "not admitted by sshd"),
+    ("Invalid user x from 1.2.3.4 port 5 from 127.0.0.1 port 36602", "x from 1.2.3.4 port 5", "127.0.0.1", "no such user"),
+    ("pam_access(sshd:account): access denied for user `sato' from `192.0.2.21'", "sato", "192.0.2.21", "not admitted by PAM"),
+    (
+        "error: maximum authentication attempts exceeded for sato from 192.0.2.21 port 7 ssh2 [preauth]",
+        "sato",
+        "192.0.2.21",
+        "too many attempts",
+    ),
+    (
+        "Connection closed by authenticating user tester 127.0.0.1 port 36590 [preauth]",
+        "tester",
+        "127.0.0.1",
+        "gave up before being let in",
+    ),
+    (
+        "Unable to negotiate with 127.0.0.1 port 39532: no matching cipher found. Their offer: 3des-cbc [preauth]",
+        "",
+        "127.0.0.1",
+        "no common algorithm",
+    ),
+    (
+        "drop connection #0 from [127.0.0.1]:41454 on [127.0.0.1]:2222 penalty: failed authentication",
+        "",
+        "127.0.0.1",
+        "turned away for earlier failures",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "user", "source", "why"), REFUSED)
+def test_refusals(text: str, user: str, source: str, why: str) -> None:
+    found = list(refusals(entries(text)))
+    assert [(r.user, r.source, r.why) for r in found] == [(user, source, why)]
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        ("error: Certificate invalid: expired", "certificate: expired"),
+        ("Certificate invalid: name is not a listed principal", "certificate: name is not a listed principal"),
+        (
+            "cert: Authentication tried for tester with valid certificate but not from a permitted source address (127.0.0.1).",
+            "certificate: not from a permitted source address",
+        ),
+        ("Postponed", "certificate: of an authority that is not trusted, or refused"),
+    ],
+)
+def test_what_a_certificate_was_refused_for(before: str, why: str) -> None:
+    failed = f"Failed publickey for tester from 127.0.0.1 port 36610 ssh2: ED25519-CERT {KEY} ID old (serial 1) CA ED25519 {CA}"
+    assert [r.why for r in refusals(entries(before, failed))] == [why]
+
+
+def test_who_became_root() -> None:
+    said = "    aoki : PWD=/home/aoki ; USER=root ; COMMAND=/bin/sh -c 'id'"
+    found = list(elevations(entries(said, by="sudo", _UID="2001", _GID="2001", _EXE="/usr/bin/sudo")))
+    assert [(e.user, e.host, e.command) for e in found] == [("aoki", "mdx1", "/bin/sh -c 'id'")]
+
+
+@pytest.mark.parametrize(
+    ("by", "more", "kept"),
+    [
+        ("sshd", {"_UID": "3001"}, False),
+        ("sshd", {"_UID": None}, False),
+        ("sudo", {"_UID": "3001", "_GID": "3001", "_EXE": "/usr/bin/logger"}, False),
+        ("sudo", {"_UID": "3001", "_GID": "3001"}, False),
+        ("sudo", {"_UID": "2001", "_GID": "0"}, True),
+        ("kakehashi-revert", {}, True),
+        ("kakehashi-revert", {"_UID": "3001"}, False),
+        ("cron", {}, False),
+    ],
+)
+def test_anybody_may_log_but_not_for_others(by: str, more: dict[str, Any], kept: bool) -> None:
+    assert (entry_of("mdx1", line("Accepted publickey for aoki from 192.0.2.70 port 1 ssh2", by, **more)) is not None) is kept
+
+
+def test_what_is_sent_twice_has_one_id_and_what_differs_another() -> None:
+    one, again, other = (entry_of("mdx1", line("x", at=at)) for at in (1, 1, 2))
+    elsewhere = entry_of("mdx2", line("x"))
+    assert one == again
+    assert len({e.id for e in (one, other, elsewhere) if e is not None}) == 3
+
+
+def test_text_of_any_kind_is_one_printable_line() -> None:
+    found = entry_of("mdx1", line([65, 10, 27, 255, 66]))
+    assert found is not None
+    assert found.text == "A??\N{REPLACEMENT CHARACTER}B"
+    long = entry_of("mdx1", line("x" * 99_999))
+    assert long is not None
+    assert len(long.text) == LONGEST
+
+
+@given(st.text(max_size=80), st.text(max_size=200))
+def test_any_line_is_read_or_left_out(host: str, text: str) -> None:
+    assert entry_of(host, text) is None
+    for by in ("sshd", "sudo"):
+        found = entry_of(host, line(text, by))
+        seen = [as_data(found)] if found is not None else []
+        logins(seen)
+        list(refusals(seen))
+        list(elevations(seen))
+
+
+@given(
+    st.text(min_size=1, max_size=30).filter(lambda t: t.strip() == t and t.isprintable() and " " not in t),
+    st.integers(0, 2**64 - 1),
+)
+def test_a_certificate_with_any_id_is_told(name: str, serial: int) -> None:
+    said = (
+        f"Accepted publickey for aoki from 192.0.2.70 port 1 ssh2: ED25519-CERT {KEY} ID {name} (serial {serial}) CA ED25519 {CA}"
+    )
+    found = logins(entries(said))[0]
+    assert (found.certificate, found.serial) == (name, str(serial))
