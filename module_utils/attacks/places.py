@@ -64,6 +64,8 @@ def _compute_part(name: str) -> Callable[[Fabric], Iterator[str]]:
 PLACES: Mapping[str, Callable[[Fabric], list[Host]]] = {
     "login_server": lambda fabric: list(access.login_servers(fabric)),
     "node": _members(_nodes),
+    "certified_node": lambda fabric: [h for h in _members(_nodes)(fabric) if access.takes_certificates(fabric, h)],
+    "signer": lambda fabric: list(access.signers(fabric)),
     "institution": lambda fabric: [h for h in _members(_institutions)(fabric) if not h.managed],
     "data_server": _members(_part("data_servers")),
     "compute_server": _members(_part("compute_servers")),
@@ -154,6 +156,8 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
         "PREFIX": str(network.prefixlen),
         "NETWORK": str(network),
         "OPERATOR": _operator(fabric),
+        "SIGNING_USER": access.SIGNING_USER,
+        "SIGN_PORT": str(fabric.services[access.SIGN].port) if access.SIGN in fabric.services else "",
         "OTHER": _other_account(fabric, _account(fabric, hosts.get("beyond", target))),
         "LOCAL_USER": next(iter(hosts.get("via", origin).local_users), "nobody"),
         "INTERFACE": at_origin.interface if at_origin else origin.attachments[0].interface,
