@@ -11,7 +11,7 @@ from module_utils.access_control.role_files import data_set_mounts
 from module_utils.adoption.people import sudo_findings, users
 from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
-from module_utils.fabric.views import host_views
+from module_utils.fabric.views import host_view, host_views
 from module_utils.matrix.drift import (
     NETWORK,
     PACKET_FILTER,
@@ -22,6 +22,7 @@ from module_utils.matrix.drift import (
     layer_of,
     modes_drift,
     options_drift,
+    revocations_drift,
     ruleset_drift,
 )
 from module_utils.matrix.effective import DATA_CONFIG, DEFAULTS, PACKAGE_UNITS, RULESET, SIGN_CONFIG, SIGNING_PUBLIC, UNITS
@@ -33,7 +34,7 @@ from module_utils.matrix.strangers import (
     numbers_drift,
     privileged_drift,
 )
-from module_utils.proof.authorities import PUBLIC
+from module_utils.proof.authorities import POLICY, PUBLIC, blob, trusted
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
@@ -76,7 +77,10 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
         yield from sudo_drift(name, settings["files"], views[name])
         yield from daemons_drift(name, settings)
-        arguments = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
+        arguments: dict[str, Any] = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
+        if AUTHORITIES in wanted and "revoked" in settings:
+            revoked = arguments.get("login_restriction_revoked", views[name]["login_restriction"]["revoked"])
+            yield from revocations_drift(name, revoked, settings["revoked"])
         try:
             yield from strangers_drift(name, settings, views[name], arguments)
         except (AttributeError, LookupError, TypeError, ValueError):
@@ -110,9 +114,12 @@ def authorities(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] 
 
 
 def _public_keys(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str] | None:
-    if not all(name in effective for name in hosts):
-        return None
-    return {name: text.strip() for name in hosts if (text := effective[name]["files"].get(path, "")).strip()}
+    return _public_keys_read(hosts, effective, path) if all(name in effective for name in hosts) else None
+
+
+def _public_keys_read(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str]:
+    found = ((name, effective[name]["files"].get(path, "").strip()) for name in hosts if name in effective)
+    return {name: text for name, text in found if text}
 
 
 def groups(text: str) -> dict[str, int]:
@@ -178,7 +185,8 @@ def strangers_drift(
 
 def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
     """Yield what the static proof finds over the files and the running rulesets of the hosts that were read."""
-    artefacts = Artefacts({name: artefact_files(settings) for name, settings in effective.items()}, ports)
+    hosts = {name: artefact_files(settings) for name, settings in effective.items()}
+    artefacts = Artefacts({**_signers_not_read(fabric, effective), **hosts}, ports)
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in prove(fabric, artefacts).findings:
         host = fabric.hosts.get(finding.host)
@@ -187,6 +195,22 @@ def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str
         if host is None or host.enforce:
             alike.setdefault((finding.host, finding.layer, finding.kind, finding.reason), []).append(finding)
     yield from (_as_drift(found) for found in alike.values())
+
+
+def _signers_not_read(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the files that matter of signers that weren't read, which have a row of their own: they count as declared.
+
+    Which key is theirs isn't known then: as many keys that hosts trust are taken for theirs as there are such signers.
+    """
+    unread = [signer for signer in signers(fabric) if signer.name not in effective]
+    known = {blob(key) for key in _public_keys_read([s.name for s in signers(fabric)], effective, PUBLIC).values()}
+    texts = (settings["files"].get(AUTHORITIES, "") for settings in effective.values())
+    strange = dict.fromkeys(key for text in texts for _number, key in trusted(text) if key not in known)
+    renderer = Renderer()
+    return {
+        signer.name: {POLICY: renderer.host(host_view(fabric, signer), signer.overrides)[POLICY], PUBLIC: f"{key}\n"}
+        for signer, key in zip(unread, strange, strict=False)
+    }
 
 
 def artefact_files(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
+from ..identity.krl import KrlError, revoked
 from .surroundings import listening, packaged, privileged, with_acl
 
 RULESET = "/etc/nftables.conf"
@@ -28,8 +29,10 @@ PACKAGE_UNITS = tuple(f"/usr/lib/systemd/system/{name}" for name in _UNIT_NAMES)
 ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
 SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
 AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
-PRIVATE = (ONWARD_PRIVATE, SIGNING_PUBLIC.removesuffix(".pub"), AUTHORITY)
-"""Private keys, whose owner and mode alone are looked at."""
+SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
+REVOKED = "/etc/ssh/kakehashi-revoked-keys"
+_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, REVOKED)
+"""Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
     RULESET,
     "/etc/ssh/sshd_config",
@@ -76,7 +79,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return a host's effective settings; ``connections`` are ``{user, address}`` to ask sshd about.
 
     Keys: ``files`` (text by path), ``owned`` (uid, gid, mode by path), ``shadow`` (hashes left out),
-    ``fingerprints`` (by authorized keys file),
+    ``fingerprints`` (by authorized keys file), ``revoked`` (names of certificates; ``None`` without a list that can be read),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
     ``sshd_stale``, ``data_sshd_stale`` and ``sign_sshd_stale`` (the configuration is newer than what was read),
@@ -88,13 +91,14 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     by_packages = packaged(of_packages)
     files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
     problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
-    owned = ownership((*FILES, *PRIVATE))
+    owned = ownership((*FILES, *_CLOSED))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {
         "files": files,
         "owned": owned,
         "shadow": redacted_shadow(_text(Path("/etc/shadow"))),
+        "revoked": _revoked(Path(REVOKED)),
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
@@ -140,6 +144,13 @@ def _regular(patterns: Sequence[str]) -> list[str]:
 def _is_packaged(path: Path) -> bool:
     """Return whether a path is what `systemctl enable` makes: a link to a unit of a package."""
     return path.is_symlink() and os.path.normpath(path.parent / path.readlink()).startswith(_PACKAGED)
+
+
+def _revoked(path: Path) -> list[str] | None:
+    try:
+        return revoked(path.read_bytes())
+    except (OSError, KrlError):
+        return None
 
 
 def _cut(files: Mapping[str, str]) -> list[str]:
