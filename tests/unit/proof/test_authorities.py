@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.findings import Proof
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
-from plugin_utils.render import AUTHORITIES, render_fabric, stand_in
+from plugin_utils.live_proof import host_drift
+from plugin_utils.render import AUTHORITIES, ONWARD_KEY, render_fabric, stand_in
 
 from .test_prove import SSHD, kinds, proof_with, swap, twin
 
@@ -100,6 +102,59 @@ def test_nobody_but_login_servers_asks_a_signer() -> None:
     )
     loose = proof_with(SIGNER, keys, lambda text: text.partition(",restrict")[2].replace(",command", "restrict,command", 1))
     assert "kakehashi-sign" in {u for f in loose.findings if f.host == SIGNER and f.layer == "keys" for u in f.users}
+
+
+SIGNING = {"address": "192.0.2.207", "port": 2200, "programs": [{"path": "/usr/sbin/sshd", "sshd": True}]}
+
+
+def as_found(**changed: Any) -> dict[str, Any]:
+    """Return all hosts as validation reads them when they are as the roles made them; ``changed`` is the signer's."""
+    fabric, artefacts = twin()
+    found = {}
+    for name, files in artefacts.hosts.items():
+        ruleset = files["/etc/nftables.conf"]
+        found[name] = {
+            "files": dict(files),
+            "shadow": files["/etc/shadow"],
+            "ruleset": ruleset,
+            "ruleset_of_file": ruleset,
+            "daemons": [],
+            "owned": {},
+            "revoked": [],
+        }
+    found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}
+    found["login1"]["files"]["/etc/kakehashi/signing/id_ed25519.pub"] = f"{stand_in('login1')} login1 asks\n"
+    found[SIGNER] |= {"listening": [SIGNING], "daemons": ["/usr/local/sbin/kakehashi-sign-sshd -D -f /etc/ssh/sshd_config_sign"]}
+    found[SIGNER] |= changed
+    return found
+
+
+def drift(found: dict[str, Any]) -> list[str]:
+    fabric, artefacts = twin()
+    return [d.text() for d in host_drift(fabric, found, artefacts.switches)]
+
+
+def test_what_was_built_shows_no_drift() -> None:
+    assert drift(as_found()) == []
+    without = as_found()
+    del without[SIGNER]
+    assert drift(without) == []
+
+
+def test_drift_of_a_signer_and_of_who_trusts_it_is_named() -> None:
+    assert drift(as_found(sign_sshd_stale=True)) == [
+        f"{SIGNER}: sshd: /etc/ssh/sshd_config_sign: was changed after the signer read it, so other rules may be in force: "
+        "reload kakehashi-sign-sshd"
+    ]
+    other = {**SIGNING, "programs": [{"path": "/usr/bin/nc", "sshd": False}]}
+    assert "is not the sshd that belongs on this port" in drift(as_found(listening=[other]))[0]
+    found = as_found()
+    found[NODE]["revoked"] = None
+    found[NODE]["files"][AUTHORITIES] += OTHER
+    told = drift(found)
+    assert any("kakehashi-revoked-keys: is missing" in text for text in told)
+    assert any(f"{AUTHORITIES}:2" in text for text in told)
+    assert any("which is no signer's" in text for text in told)
 
 
 def test_without_signers_nodes_take_onward_keys() -> None:
