@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.node import Node
+from tests.access.node import Node, have_read
 
 pytestmark = pytest.mark.twin
 
@@ -20,7 +20,7 @@ OPTIONS = (
     "-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no "
     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
-RELOAD = "sshd -t && systemctl reload ssh"
+RELOAD = have_read("ssh", "/run/sshd.pid")
 
 
 @pytest.fixture(autouse=True)

@@ -110,7 +110,7 @@ SIGNING = {"address": "192.0.2.207", "port": 2200, "programs": [{"path": "/usr/s
 def as_found(**changed: Any) -> dict[str, Any]:
     """Return all hosts as validation reads them when they are as the roles made them; ``changed`` is the signer's."""
     fabric, artefacts = twin()
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, files in artefacts.hosts.items():
         ruleset = files["/etc/nftables.conf"]
         found[name] = {
