@@ -25,7 +25,15 @@ from module_utils.matrix.drift import (
     revocations_drift,
     ruleset_drift,
 )
-from module_utils.matrix.effective import DATA_CONFIG, DEFAULTS, PACKAGE_UNITS, RULESET, SIGN_CONFIG, SIGNING_PUBLIC, UNITS
+from module_utils.matrix.effective import (
+    DATA_CONFIG,
+    DEFAULTS,
+    PACKAGE_UNITS,
+    RULESET,
+    SIGN_CONFIG,
+    SIGNING_PUBLIC,
+    UNITS,
+)
 from module_utils.matrix.strangers import (
     acl_drift,
     listeners_drift,

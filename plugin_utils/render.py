@@ -17,7 +17,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.nativetypes import NativeEnvironment
 
-from module_utils.access_control.role_files import authority_lines, authorized_keys_files, target_notes, with_onward_keys
+from module_utils.access_control.role_files import (
+    authority_lines,
+    authorized_keys_files,
+    target_notes,
+    with_onward_keys,
+)
 from module_utils.fabric.model import Fabric, Override
 from module_utils.fabric.views import View, host_view
 from module_utils.identity.sources import client_keys, policy, with_signing_keys

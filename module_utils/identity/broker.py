@@ -14,7 +14,6 @@ import re
 import socket
 import struct
 import subprocess
-import sys
 import syslog
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -116,4 +115,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
