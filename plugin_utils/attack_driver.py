@@ -235,7 +235,9 @@ class Driver:
             if master is not None and master.returncode is None:
                 return
             socket.unlink(missing_ok=True)
-            argv = ["ssh", "-F", self._ways.config, "-M", "-S", str(socket), "-N", "-o", f"ConnectTimeout={_ARM_SECONDS}", host]
+            # One that persists goes into the background and is lost to us.
+            options = ["-o", "ControlPersist=no", "-o", f"ConnectTimeout={_ARM_SECONDS}"]
+            argv = ["ssh", "-F", self._ways.config, "-M", "-S", str(socket), "-N", *options, host]
             quiet = asyncio.subprocess.DEVNULL
             master = await asyncio.create_subprocess_exec(*argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
             self._masters[host] = master
