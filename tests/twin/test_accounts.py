@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -123,3 +124,30 @@ def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None
     again = people.declare(BEFORE)
     assert re.findall(r"^\S+ .*changed=[1-9].*", again.stdout, re.MULTILINE) == []
     assert "Nobody was added, altered or removed." in again.stdout
+
+
+def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(people: People) -> None:
+    twin = people.twin
+    people.declare(BEFORE)
+    session = people.stay("sato")
+    kept = twin("exec", "login1", "--", "cat", "/etc/ssh/sshd_config")
+    try:
+        assert ended(twin) == []
+        twin("exec", "login1", "--", "sed", "-i", "/^AllowUsers sato@192.0.2.21$/d", "/etc/ssh/sshd_config")
+        assert ended(twin, "--check") == [{"user": "sato", "address": "192.0.2.21"}]
+        assert session.poll() is None, "check mode ended it"
+        assert ended(twin) == [{"user": "sato", "address": "192.0.2.21"}]
+        wait_until(lambda: session.poll() is not None, SECONDS)
+    finally:
+        twin("exec", "login1", "--", "sh", "-c", "cat >/etc/ssh/sshd_config", text=kept)
+        session.kill()
+        session.communicate()
+
+
+def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
+    """What the module says it ended on the login server."""
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    sources = [word for source in (*twin.inventories, twin.state / "overlay") for word in ("-i", str(source))]
+    said = twin("run", "--", ansible, *sources, "login1", "-b", "-m", "ssh_sessions", *words)
+    found: list[dict[str, str]] = json.loads(said.partition("=>")[2])["ended"]
+    return found
