@@ -117,7 +117,9 @@ class Driver:
 
     async def _give_back(self, one: Round, here: Stage) -> None:
         scripts = dict(one.undo)
-        for host in one.changes:
+        armed = {host for host, _script in one.arm}
+        # First those on whom nothing was changed: what they undo may be the way to the others.
+        for host in sorted(one.changes, key=lambda name: name in armed):
             # An undo comes last: what it starts anew reads what was given back.
             back = await self._as_root(host, f"give_back && {{\n{scripts.get(host, ':')}\n}}\n", here, settle=False)
             if back.status != 0:
