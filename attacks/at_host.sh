@@ -26,11 +26,15 @@ keep() { # once for a run: keep /etc and the ruleset, and let the host put itsel
     {
         declare -f
         # shellcheck disable=SC2016
-        printf '%s\n' "KEEP=$KEEP" 'find "$KEEP/alive" -mmin -5 | grep -q . || { give_back && finish; }'
+        printf '%s\n' "KEEP=$KEEP" alone 'find "$KEEP/alive" -mmin -5 | grep -q . || { give_back && finish; }'
     } >"$KEEP/back"
     touch "$KEEP/alive"
     systemctl is-active --quiet kakehashi-attack-back.timer ||
         systemd-run --quiet --collect --unit=kakehashi-attack-back --on-active=60 --on-unit-active=60 bash "$KEEP/back"
+}
+
+keep_on() { # what is kept stays; where the host has put itself back, because nobody came for long, keep it anew
+    if [[ -e $KEEP/alive ]]; then touch "$KEEP/alive"; else keep; fi
 }
 
 give_back() { # exactly what was kept: files with owner, mode and time, the ruleset, and services that have read it

@@ -59,7 +59,7 @@ EOF
 
 client() { # ssh, with the attempt's settings
     settings >"$place/config"
-    "${inside[@]}" timeout 60 ssh -v -F "$place/config" "$@"
+    "${inside[@]}" timeout "${PATIENCE:-60}" ssh -v -F "$place/config" "$@"
 }
 
 log_in() { # [OPTION]... [-- COMMAND]: log in at the target; it proves itself by the command's output
@@ -76,6 +76,15 @@ log_in() { # [OPTION]... [-- COMMAND]: log in at the target; it proves itself by
 greeted() { # COMMAND...: whether it brings the greeting of an sshd
     "$@" </dev/null 2>"$place/said" | head -c 4 | grep -q '^SSH-' && { yes; return; }
     cat "$place/said" >&2
+}
+
+through() { # TO: whether the target's sshd connects to there and brings the greeting of another (-W)
+    PATIENCE=20 client -W "$1" target </dev/null 2>"$place/said" | head -c 4 | grep -q '^SSH-' && { yes; return; }
+    cat "$place/said" >&2
+    # A packet that is dropped ends in silence, long after which sshd would say so.
+    if grep -q '^Authenticated to ' "$place/said" && ! grep -q 'open failed\|request failed' "$place/said"; then
+        no forward-unreachable "no answer from $1 through the hop"
+    fi
 }
 
 stays() { # OPTION...: a login that only forwards, in the background, until it stands or has ended
@@ -126,5 +135,8 @@ with_password() { # [METHOD]: log in by the password
     printf '#!/bin/sh\nprintf "%%s\\n" "$PASSWORD"\n' >"$place/answer"
     chmod 700 "$place/answer"
     SSH_ASKPASS=$place/answer SSH_ASKPASS_REQUIRE=force log_in -o PreferredAuthentications="${1:-password}" -o BatchMode=no \
-        -o NumberOfPasswordPrompts=1
+        -o NumberOfPasswordPrompts=1 2>"$place/said"
+    cat "$place/said" >&2
+    # A wrong password is denied in words; after a right one PAM's account rules just close the connection.
+    if grep -q 'Next authentication method' "$place/said" && grep -q '^Connection closed by' "$place/said"; then no account-denied; fi
 }

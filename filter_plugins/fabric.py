@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from module_utils.matrix.knocks import knock_verdict, knocks_prove
-from plugin_utils import show, site
+from plugin_utils import accounts, show, site
 
 
 class FilterModule:
@@ -22,6 +22,7 @@ class FilterModule:
             f"fabric_{f.__name__}": f for f in (show.faults, show.views, show.tables, show.diagram, show.ssh_config)
         }
         return found | {
+            "fabric_accounts_report": accounts.accounts_report,
             "fabric_change_proofs": site.fabric_change_proofs,
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,

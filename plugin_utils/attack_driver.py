@@ -123,22 +123,24 @@ class Driver:
 
     async def _give_back(self, one: Round, here: Stage) -> None:
         scripts = dict(one.undo)
-        for host in one.changes:
+        armed = {host for host, _script in one.arm}
+        # First those on whom nothing was changed: what they undo may be the way to the others.
+        for host in sorted(one.changes, key=lambda name: name in armed):
             # An undo comes last: what it starts anew reads what was given back.
             back = await self._as_root(host, f"give_back && {{\n{scripts.get(host, ':')}\n}}\n", here, settle=False)
             if back.status != 0:
                 raise AttackError(f"{host}: could not be given back what it had ({back.stderr.strip()[-200:]}); restore the node")
 
     async def _keep(self, host: str) -> None:
-        if host not in self._kept:
-            self._kept.add(host)
-            kept = await self._as_root(host, "keep", None, settle=False)
-            if kept.status != 0:
-                raise AttackError(f"{host}: what it has could not be kept ({kept.stderr.strip()[-200:]})")
+        verb = "keep_on" if host in self._kept else "keep"
+        self._kept.add(host)
+        kept = await self._as_root(host, verb, None, settle=False)
+        if kept.status != 0:
+            raise AttackError(f"{host}: what it has could not be kept ({kept.stderr.strip()[-200:]})")
 
     async def _end(self) -> None:
         for host in sorted(self._kept):
-            await self._as_root(host, "give_back && finish", None, settle=False)
+            await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
         for master in self._masters.values():
             if master.returncode is None:
                 os.killpg(master.pid, signal.SIGTERM)
@@ -264,7 +266,9 @@ class Driver:
             if master is not None and master.returncode is None:
                 return
             socket.unlink(missing_ok=True)
-            argv = ["ssh", "-F", self._ways.config, "-M", "-S", str(socket), "-N", "-o", f"ConnectTimeout={_ARM_SECONDS}", host]
+            # One that persists goes into the background and is lost to us.
+            options = ["-o", "ControlPersist=no", "-o", f"ConnectTimeout={_ARM_SECONDS}"]
+            argv = ["ssh", "-F", self._ways.config, "-M", "-S", str(socket), "-N", *options, host]
             quiet = asyncio.subprocess.DEVNULL
             master = await asyncio.create_subprocess_exec(*argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
             self._masters[host] = master

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..fabric.model import FAMILIES, Family
 
-AT = ("target", "origin", "via", "login")
-"""Where a layer stands or a step runs: the attacked host, where the attempt starts, the gateway between, a login server."""
+AT = ("target", "origin", "via", "beyond", "login")
+"""Where a layer stands or a step runs: the attacked host, where the attempt starts, the gateway between, the host that a
+forwarding aims at, a login server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,10 @@ class _Reader:
             self._one_of(file, place, "refused", entry["refused"], REFUSALS)
         if entry.get("harmless") and (entry.get("prepare") or entry.get("undo")):
             self._wrong(file, place, "harmless", True, "has steps that prepare or undo", "leave out harmless")
-        needs_via = [name for name in entry.get("layers", ()) if name in layers and layers[name].at == "via"]
-        if needs_via and "via" not in entry:
-            self._wrong(file, place, "via", None, "is missing", f"name where {agree(needs_via, 'stands', 'stand')}")
+        for role in ("via", "beyond"):
+            needing = [name for name in entry.get("layers", ()) if name in layers and layers[name].at == role]
+            if needing and role not in entry:
+                self._wrong(file, place, role, None, "is missing", f"name where {agree(needing, 'stands', 'stand')}")
 
     def _steps(self, file: str, place: str, entry: Mapping[str, Any], name: str) -> Iterator[Step]:
         for number, step in enumerate(entry.get(name, ())):

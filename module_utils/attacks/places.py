@@ -94,7 +94,7 @@ def stage(fabric: Fabric, attempt: Attempt, family: Family, number: int = 0) -> 
     for role in ("target", "login"):
         if not hosts[role].managed:
             raise NoPlaceError(f"{hosts[role].name} is not managed, so nothing is promised there")
-    account = _account(fabric, hosts.get("beyond", target))
+    account = _account(fabric, hosts)
     user = _user(fabric, attempt, target, account)
     return Stage(
         attempt,
@@ -115,13 +115,14 @@ def _host(fabric: Fabric, place: str, taken: tuple[Host, ...], number: int = 0) 
     raise NoPlaceError(f"there is no {'other ' if found else ''}{place.replace('_', ' ')} here")
 
 
-def _account(fabric: Fabric, host: Host) -> str:
-    """Return a probe account that may use ``host``, or any."""
+def _account(fabric: Fabric, hosts: Mapping[str, Host]) -> str:
+    """Return the probe account that may use most of an attempt's hosts: nothing else shall refuse what the attempt is about."""
     probes = [a.name for a in access.present_accounts(fabric) if a.probe]
     if not probes:
         raise NoPlaceError("no account is marked probe")
-    used = {a.name for a in (*access.accounts_on(fabric, host), *access.data_accounts_on(fabric, host))}
-    return next((name for name in probes if name in used), probes[0])
+    chosen = [hosts[role] for role in ("beyond", "target", "origin") if role in hosts]
+    used = [{a.name for a in (*access.accounts_on(fabric, h), *access.data_accounts_on(fabric, h))} for h in chosen]
+    return max(probes, key=lambda name: [name in names for names in used])
 
 
 def _user(fabric: Fabric, attempt: Attempt, target: Host, account: str) -> str:
@@ -158,7 +159,7 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
         "OPERATOR": _operator(fabric),
         "SIGNING_USER": access.SIGNING_USER,
         "SIGN_PORT": str(fabric.services[access.SIGN].port) if access.SIGN in fabric.services else "",
-        "OTHER": _other_account(fabric, _account(fabric, hosts.get("beyond", target))),
+        "OTHER": _other_account(fabric, _account(fabric, hosts)),
         "LOCAL_USER": next(iter(hosts.get("via", origin).local_users), "nobody"),
         "INTERFACE": at_origin.interface if at_origin else origin.attachments[0].interface,
         "FREE": _free(fabric, at_target.segment, family, number),
@@ -173,6 +174,9 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
             between = target if role == "beyond" else origin
             found[role.upper()] = hosts[role].name
             found[f"{role.upper()}_ADDRESS"] = str(_link(hosts[role], between)[0].address(family))
+    if "via" in hosts:
+        found["ORIGIN_ADDRESS"] = str(_link(origin, hosts["via"])[0].address(family))
+        found["WAY_BACK"] = str(_link(hosts["via"], target)[0].address(family))
     return found
 
 

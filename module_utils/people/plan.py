@@ -48,7 +48,8 @@ class Wish:
 class Entry:
     """A user found on the host.
 
-    ``processes`` counts the user's; ``leftovers`` are files that let the user in or run for them without a login.
+    ``processes`` counts the user's; ``leftovers`` are files that let the user in or run for them without a login; ``mounts`` are
+    where the user mounted something by FUSE.
     """
 
     uid: int
@@ -59,6 +60,7 @@ class Entry:
     expires: str = ""
     processes: int = 0
     leftovers: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,3 +242,7 @@ def _end(name: str, entry: Entry, *, processes: bool) -> Iterator[Step]:
         yield Step(f"remove {', '.join(entry.leftovers)}", remove=entry.leftovers)
     if processes and entry.processes:
         yield Step(f"end the processes of {name}", end_uid=entry.uid)
+    if processes:
+        # What a mount was served by has ended, so it answers nobody any more; whoever has a file open there keeps only that.
+        for path in entry.mounts:
+            yield Step(f"unmount {path}", ("umount", "--lazy", "--no-canonicalize", path))

@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import pwd
+import re
 import signal
 import time
 from collections import Counter
@@ -16,8 +17,10 @@ from ..programs import run
 from .plan import Entry, Host, PeopleError, Step, Wish
 
 _SHADOW_EXPIRES = 7  # shadow(5): the eighth field
+_MOUNT_POINT, _MOUNT_OPTIONS = 4, 2  # proc_pid_mountinfo(5): fields before the hyphen, and behind it
 _PATIENCE, _INTERVAL = 5.0, 0.05  # seconds
 _KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+_MOUNTS = Path("/proc/self/mountinfo")
 _SPOOLS = ("/var/spool/cron/crontabs", "/var/lib/systemd/linger")
 
 
@@ -36,6 +39,7 @@ def _read(wish: Wish) -> Host:
     ending = {u.name for u in wish.users if not u.present} | set(wish.locked)
     shadow = _shadow()
     running = Counter(uid for _pid, uid in _processes()) if ending else Counter()
+    mounted = fuse_mounts(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")) if ending else {}
     entries = {}
     for user in pwd.getpwall():
         password, expires = shadow.get(user.pw_name, ("", ""))
@@ -48,9 +52,25 @@ def _read(wish: Wish) -> Host:
             expires=expires,
             processes=running[user.pw_uid],
             leftovers=tuple(_leftovers(user.pw_name, user.pw_dir)) if user.pw_name in ending else (),
+            mounts=tuple(mounted.get(user.pw_uid, ())) if user.pw_name in ending else (),
         )
     groups = {g.gr_name: tuple(g.gr_mem) for g in grp.getgrall() if g.gr_mem}
     return Host(entries, groups, frozenset(_homes(entries, wish)))
+
+
+def fuse_mounts(mountinfo: str) -> dict[int, list[str]]:
+    """Return where users mounted something by FUSE, by their numbers, the innermost first, from proc_pid_mountinfo(5)'s text."""
+    found: dict[int, list[str]] = {}
+    for line in reversed(mountinfo.splitlines()):
+        mount, _separator, source = line.partition(" - ")
+        words = source.split()
+        if len(words) > _MOUNT_OPTIONS and words[0].partition(".")[0] in ("fuse", "fuseblk"):
+            for option in words[_MOUNT_OPTIONS].split(","):
+                name, _equals, value = option.partition("=")
+                if name == "user_id":
+                    path = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mount.split()[_MOUNT_POINT])
+                    found.setdefault(int(value), []).append(path)
+    return found
 
 
 def carry_out(steps: Sequence[Step]) -> None:

@@ -34,6 +34,21 @@ def test_a_user_as_declared_needs_nothing() -> None:
     assert plan(Wish((AOKI,), emptied_groups=("sudo",)), Host({"aoki": entry()}, {"sudo": ("aoki",)})) == ()
 
 
+def test_what_a_removed_user_mounted_goes_after_the_processes_that_serve_it() -> None:
+    found = entry(3001, home="/home/sato", processes=1, mounts=("/home/sato/data",))
+    words = said(Wish((User("sato", 3001, present=False),)), Host({"sato": found}))
+    assert words[1:3] == ["end the processes of sato", "unmount /home/sato/data"]
+
+
+def test_a_locked_users_mounts_stay_while_the_processes_do() -> None:
+    found = entry(1000, **LOCKED, processes=1, mounts=("/mnt/data",))
+    assert said(Wish(locked=("mdxuser",)), Host({"mdxuser": found})) == []
+    assert said(Wish(locked=("mdxuser",), end_processes=True), Host({"mdxuser": found})) == [
+        "end the processes of mdxuser",
+        "unmount /mnt/data",
+    ]
+
+
 @pytest.mark.parametrize(
     ("now", "words"),
     [

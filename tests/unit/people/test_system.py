@@ -79,3 +79,16 @@ def test_a_step_that_fails_is_told_with_the_tools_words() -> None:
         system.carry_out([Step("list that", ("ls", "/no/such/place"))])
     with pytest.raises(PeopleError, match="could not try: exit status 1"):
         system.carry_out([Step("try", ("false",))])
+
+
+MOUNTINFO = """\
+22 1 0:21 / /proc rw,nosuid - proc proc rw
+40 1 0:50 / /home/sato/data rw,nosuid,nodev - fuse.sshfs sato@data1:/ rw,user_id=3001,group_id=3001
+41 40 0:51 / /home/sato/data/more\\040of\\040it rw - fuse.sshfs sato@data2:/ rw,user_id=3001,group_id=3001
+42 1 0:52 / /sys/fs/fuse/connections rw - fusectl fusectl rw
+43 1 0:53 / /mnt/other rw - fuseblk /dev/sdb rw,user_id=0,group_id=0
+"""
+
+
+def test_fuse_mounts_are_found_by_user_the_innermost_first() -> None:
+    assert system.fuse_mounts(MOUNTINFO) == {3001: ["/home/sato/data/more of it", "/home/sato/data"], 0: ["/mnt/other"]}

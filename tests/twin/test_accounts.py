@@ -1,0 +1,153 @@
+"""One run of accounts.yml adds an account, alters one and removes one, whose open sessions and new attempts end everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.twin.machine import wait_until
+from tests.twin.validated import Validated
+
+pytestmark = pytest.mark.twin
+SATO = {"name": "sato", "uid": 3001, "data_platforms": ["nii"], "compute_platforms": ["mdx"], "probe": True}
+KATO = {"name": "kato", "uid": 3004, "data_platforms": ["nii"], "compute_platforms": [], "probe": True}
+MORI = {"name": "mori", "uid": 3009, "data_platforms": ["nii"], "compute_platforms": ["mdx"]}
+CHANGED = [{**SATO, "state": "absent"}, {**KATO, "compute_platforms": ["mdx"]}, MORI]
+BEFORE = [SATO, KATO, {**MORI, "state": "absent"}]
+HOSTS = ("login1", "mdx1", "mdx2", "data1", "infra1")
+SECONDS = 10
+SSH = ("ssh", "-n", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=10")
+STAYS = "exec ssh -n -T -o BatchMode=yes mdx1 'sleep 900.25'"
+
+
+class People:
+    """A twin whose accounts are declared anew."""
+
+    def __init__(self, twin: Validated, place: Path) -> None:
+        self.twin, self.place = twin, place
+        (place / "group_vars/all").mkdir(parents=True)
+        (place / "hosts.yml").write_text("all: {}\n")
+        for name in ("sato", "kato"):
+            twin(
+                "exec",
+                "inst-a1",
+                "--",
+                "sh",
+                "-c",
+                f"umask 077; cat >/run/{name}",
+                text=(twin.state / f"keys/account-{name}").read_text(),
+            )
+        twin("exec", "inst-a1", "--", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mori", "-f", "/run/mori")
+        self.key = twin("exec", "inst-a1", "--", "cat", "/run/mori.pub").strip()
+
+    def declare(self, accounts: list[dict[str, object]]) -> subprocess.CompletedProcess[str]:
+        """Run accounts.yml with these accounts; it has to end well."""
+        keyed = [{**account, "keys": [self.key]} if account["name"] == "mori" else account for account in accounts]
+        (self.place / "group_vars/all/people.yml").write_text(yaml.safe_dump({"fabric_accounts": keyed}))
+        done: subprocess.CompletedProcess[str] = self.twin.playbook(
+            "accounts", "-i", str(self.place), "-i", str(self.twin.state / "overlay")
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def log_in(self, name: str, command: str = "id -un") -> subprocess.CompletedProcess[str]:
+        """Log in to the login server from an institution."""
+        return self.twin.attempt("exec", "inst-a1", "--", *SSH, "-i", f"/run/{name}", f"{name}@192.0.2.10", command)
+
+    def stay(self, name: str) -> subprocess.Popen[str]:
+        """Log in and on to a node, and stay there."""
+        words = ("exec", "inst-a1", "--", *SSH, "-i", f"/run/{name}", f"{name}@192.0.2.10", STAYS)
+        command = [sys.executable, "-m", "twin", "--name", self.twin.name, *words]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wait_until(lambda: self.running("mdx1", "sleep 900[.]25") == 1)
+        return process
+
+    def running(self, host: str, pattern: str) -> int:
+        """How many processes on a host have such a command line."""
+        return int(self.twin.attempt("exec", host, "--", "pgrep", "-c", "-x", "-f", pattern).stdout)
+
+    def processes(self, host: str, uid: int) -> str:
+        """The processes of a user on a host."""
+        return self.twin.attempt("exec", host, "--", "ps", "-o", "pid=,args=", "-u", str(uid)).stdout
+
+
+@pytest.fixture(scope="module")
+def people(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    """The converged twin, whose people are afterwards those of before."""
+    found = People(converged, tmp_path_factory.mktemp("accounts"))
+    try:
+        yield found
+    finally:
+        found.declare(BEFORE)
+        converged("exec", "inst-a1", "--", "sh", "-c", "rm -f /run/sato /run/kato /run/mori*")
+
+
+def test_one_run_adds_alters_and_removes(people: People) -> None:
+    session = people.stay("sato")
+    try:
+        done = people.declare(CHANGED)
+        ended = time.monotonic()
+        wait_until(lambda: session.poll() is not None, SECONDS)
+        left = {host: people.processes(host, 3001) for host in HOSTS}
+        refused = people.log_in("sato")
+        assert time.monotonic() - ended < SECONDS, "it took longer than that to find out"
+    finally:
+        session.kill()
+        session.communicate()
+    assert {host: words for host, words in left.items() if words} == {}
+    assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True), refused.stderr
+    assert re.search(r"end the processes of sato: .*login1.*mdx1", done.stdout), done.stdout
+    assert re.search(r"^.*remove sato: .*data1", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"sato +nowhere", done.stdout), done.stdout
+    assert "NOT DONE" not in done.stdout
+    # Whom nobody locked out came by the same run.
+    for name in ("kato", "mori"):
+        there = people.log_in(name, "ssh -n -T -o BatchMode=yes mdx1 id -un")
+        assert there.stdout == f"{name}\n", there.stderr
+
+
+def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None:
+    people.declare(BEFORE)
+    there = people.log_in("sato", "ssh -n -T -o BatchMode=yes mdx1 id -un")
+    assert there.stdout == "sato\n", there.stderr
+    assert people.log_in("kato").stdout == "kato\n"
+    assert people.log_in("kato", "ssh -n -T -o BatchMode=yes mdx1 id -un").returncode == 255
+    assert people.log_in("mori").returncode == 255
+    again = people.declare(BEFORE)
+    assert re.findall(r"^\S+ .*changed=[1-9].*", again.stdout, re.MULTILINE) == []
+    assert "Nobody was added, altered or removed." in again.stdout
+
+
+def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(people: People) -> None:
+    twin = people.twin
+    people.declare(BEFORE)
+    session = people.stay("sato")
+    kept = twin("exec", "login1", "--", "cat", "/etc/ssh/sshd_config")
+    try:
+        assert ended(twin) == []
+        twin("exec", "login1", "--", "sed", "-i", "/^AllowUsers sato@192.0.2.21$/d", "/etc/ssh/sshd_config")
+        assert ended(twin, "--check") == [{"user": "sato", "address": "192.0.2.21"}]
+        assert session.poll() is None, "check mode ended it"
+        assert ended(twin) == [{"user": "sato", "address": "192.0.2.21"}]
+        wait_until(lambda: session.poll() is not None, SECONDS)
+    finally:
+        twin("exec", "login1", "--", "sh", "-c", "cat >/etc/ssh/sshd_config", text=kept)
+        session.kill()
+        session.communicate()
+
+
+def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
+    """What the module says it ended on the login server."""
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    sources = [word for source in (*twin.inventories, twin.state / "overlay") for word in ("-i", str(source))]
+    said = twin("run", "--", ansible, *sources, "login1", "-b", "-m", "ssh_sessions", *words)
+    found: list[dict[str, str]] = json.loads(said.partition("=>")[2])["ended"]
+    return found
