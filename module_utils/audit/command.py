@@ -31,7 +31,7 @@ def main() -> int:
             return _verify([_head(text) for text in words.head])
         return _record() if words.command == "record" else _receive()
     except (store.StoreError, OSError, ValueError) as error:
-        print(f"kakehashi-audit: {error}", file=sys.stderr)
+        sys.stderr.write(f"kakehashi-audit: {error}\n")
         return 2
 
 
@@ -49,11 +49,11 @@ def _receive() -> int:
 
 def _verify(heads: list[Head]) -> int:
     verdict = verify(store.lines(Path(store.DIRECTORY)), heads)
-    for fault in verdict.faults:
-        print(fault)
+    told = [str(fault) for fault in verdict.faults]
     if verdict.head is not None:
-        print(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}")
-    print("the chain is broken" if verdict.faults else "the chain is whole")
+        told.append(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}")
+    told.append("the chain is broken" if verdict.faults else "the chain is whole")
+    sys.stdout.write("\n".join([*told, ""]))
     return 1 if verdict.faults else 0
 
 
