@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,10 +89,12 @@ def read_records(evidence: Path, fabric: str) -> tuple[list[Record], list[str]]:
     return records, unread
 
 
-def output_directory(sources: Sequence[str]) -> Path:
-    """Return where the table of inventory sources is written, as that of ``make show``: build/standards/NAME."""
+def output_directory(sources: Sequence[str], evidence: Path) -> Path:
+    """Return where the table of inventory sources is written: build/standards/NAME, or below evidence that is kept elsewhere."""
     first = Path(sources[0])
-    return ROOT / "build/standards" / (first.parent if first.is_file() else first).resolve().name
+    name = (first.parent if first.is_file() else first).resolve().name
+    own = evidence.resolve() == ROOT / "evidence"
+    return (ROOT / "build/standards" if own else evidence / "standards") / name
 
 
 def write(directory: Path, standards: StandardsMap, results: Results, fabric: str, evidence: Path) -> Path:
@@ -99,7 +102,8 @@ def write(directory: Path, standards: StandardsMap, results: Results, fabric: st
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     write_private(directory / JSON, text.as_data(standards, results, fabric, made))
     head = _HEAD.format(fabric=fabric, made=made, evidence=evidence)
-    write_private_text(directory / PAGE, "\n".join((head, *markdown.page(standards, results, root="../../../"))))
+    root = os.path.relpath(ROOT, directory) + "/"
+    write_private_text(directory / PAGE, "\n".join((head, *markdown.page(standards, results, root))))
     return directory / PAGE
 
 
@@ -108,7 +112,7 @@ def run_line(sources: Sequence[str], fabric: str, evidence: Path) -> str:
     try:
         standards = load_map()
         results = join(standards, read_records(evidence, fabric)[0])
-        path = write(output_directory(sources), standards, results, fabric, evidence)
+        path = write(output_directory(sources, evidence), standards, results, fabric, evidence)
         return f"{text.summary(standards, results)} Table: {_short(path)}"
     except Exception as error:  # the run's own result must not hang on this
         return f"Standards: no table was written ({' '.join(str(error).split())}); make standards tells more"

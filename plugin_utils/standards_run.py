@@ -25,14 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="standards", description="Show what is enforced and tried, by standards.")
     parser.add_argument("inventory", nargs="*", default=["inventories/twin"], help="inventory directories or files")
     parser.add_argument("--evidence", type=Path, default=ROOT / "evidence", help="where runs left results (default: %(default)s)")
-    parser.add_argument("--output", type=Path, help="where the table is written (default: build/standards/NAME)")
+    parser.add_argument(
+        "--output", type=Path, help="where the table is written (default: build/standards/NAME, or below other evidence)"
+    )
     chosen = parser.parse_args(arguments)
     try:
         fabric = load_fabric(*chosen.inventory).name
         standards = load_map()
         records, unread = read_records(chosen.evidence, fabric)
         results = join(standards, records)
-        path = write(chosen.output or output_directory(chosen.inventory), standards, results, fabric, chosen.evidence)
+        path = write(
+            chosen.output or output_directory(chosen.inventory, chosen.evidence), standards, results, fabric, chosen.evidence
+        )
     except (FabricError, StandardsError, CatalogueError) as error:
         print(error, file=sys.stderr)
         return 2

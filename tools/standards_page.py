@@ -21,7 +21,7 @@ platform is safe, and for who wants to know what is still theirs to do.
 prints the table with the last result of each statement and each control, and writes it to `build/standards/NAME/`, as
 `standards.json` and `standards.md`, for their owner only. It asks no host: it reads what `make validate`, `make attack`,
 `make judges`, `make proof` and `playbooks/audit.yml` have left in `evidence/` for the same fabric. `playbooks/validate.yml`
-writes both files, too, and ends with a line on them.
+writes both files, too, and ends with a line on them; where `validate_evidence` names another directory, below that.
 
 | Coverage | Means |
 |---|---|

@@ -20,8 +20,7 @@ def lines(standards: StandardsMap, results: Results) -> Iterator[str]:
     for standard in standards.standards:
         yield f"{standard.name}, {standard.version}"
         yield from aligned(("statement", "coverage", "last result", "of", "by"), list(_items(standard, results)))
-        absent = sum(item.coverage == "not_here" for item in standard.items)
-        yield from (f"  and {absent} that are not here", "") if absent else ("",)
+        yield from (f"  not here: {sum(item.coverage == 'not_here' for item in standard.items)}", "")
     yield "Controls"
     rows = [row for control in standards.controls.values() for row in _trials(control, results)]
     yield from (*aligned(("control", "last result", "of", "evidence", "what counts"), rows), "")
