@@ -55,7 +55,7 @@ def parse_map(files: Mapping[str, Any], known: Known) -> StandardsMap:
     Raises ``StandardsError`` that names every fault: file, entry, what is there, what would be right.
     """
     faults = Faults()
-    responsible = {row["name"]: row["what"] for _, row in entries(faults, RESPONSIBLE, files.get(RESPONSIBLE), _RESPONSIBLE)}
+    responsible = {row["name"]: row["what"] for _place, row in entries(faults, RESPONSIBLE, files.get(RESPONSIBLE), _RESPONSIBLE)}
     controls = {c.name: c for c in _controls(faults, files.get(CONTROLS), known)}
     names = _Names(controls, responsible)
     written = [name for name in files if name not in (CONTROLS, RESPONSIBLE)]
