@@ -17,7 +17,7 @@ def state(result: Result | None) -> State | str:
 
 def day(begun: str) -> str:
     """Return a run's begin, ``2026-11-29T071331Z``, as people read it: ``2026-11-29 07:13``."""
-    date, _, time = begun.partition("T")
+    date, _separator, time = begun.partition("T")
     return f"{date} {time[:2]}:{time[2:4]}" if time else begun
 
 
