@@ -101,10 +101,15 @@ show: deps ## Print the fabric: hosts, segments, flows, who may log in where; dr
 proof: deps ## Prove on paper who can log in where, from what the roles would write: no host is asked
 	@$(STAGE) $@ python -m plugin_utils.proof_run "$(INVENTORY)" --json evidence/proof.json
 
+.PHONY: standards
+standards: deps ## Show what is enforced and tried by statements of SATRE and Japanese guidelines, with the last results
+	@python -m plugin_utils.standards_run "$(INVENTORY)"
+
 .PHONY: docs
 docs: deps ## Write docs/reference/ from the sources: inventory, roles, modules
 	@python -m tools.generate_docs
 	@python -m tools.attacks_page
+	@python -m tools.standards_page
 
 .PHONY: bench
 bench: need-root deps-test ## Measure, and write the figures to benchmarks/ (root)
