@@ -84,7 +84,8 @@ ssh: need-root deps ## Log in to a node of the twin as an operator: make ssh NOD
 	@python -m twin --name "$(TWIN)" ssh "$(NODE)"
 
 .PHONY: judges
-judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
+judges: need-root deps ## Have ssh-audit, OpenSCAP and Lynis judge the twin: playbooks/judges.yml
+	@$(STAGE) "$@: pack the judges" python -m plugin_utils.judges_pack build/judges
 	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
 
 .PHONY: twin-down
