@@ -65,12 +65,12 @@ def _validate(data: Mapping[str, Any], of: Sequence[str]) -> Seen:
 
 
 def _judges(data: Mapping[str, Any], _of: Sequence[str]) -> Seen | None:
-    if not data.get("sshds_judged"):
+    if not data.get("judged"):
         return None
     unexplained = counted(len(data.get("unexplained", ())), "finding without an exception", "findings without an exception")
     return _ended(
         _both(unexplained, counted(len(data.get("stale", ())), "stale exception")),
-        counted(len(data.get("not_judged", ())), "sshd not judged", "sshds not judged"),
+        counted(len(data.get("not_judged", ())), "judgement missing", "judgements missing"),
     )
 
 
