@@ -6,8 +6,10 @@ Self-contained, because it is installed as one file. Root may name an account. E
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 SOCKET = "/run/kakehashi-certificate.socket"
 _PATIENCE = 75
@@ -18,9 +20,12 @@ def ask(path: str, account: str) -> str:
     """Return the answer: ``ok``, or in words why there is no certificate."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_PATIENCE)
+            # Waits its turn where many ask: with a timeout of Python's own it would be turned away there.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE, 0))
             connection.connect(path)
-            connection.sendall(f"{account}\n".encode())
+            connection.settimeout(_PATIENCE)
+            with suppress(BrokenPipeError):  # who is refused at once hears why all the same
+                connection.sendall(f"{account}\n".encode())
             return connection.makefile().readline().strip() or "no answer came"
     except OSError as error:
         return f"certificates can't be had here ({error.strerror or error}); tell the platform's operators"

@@ -197,3 +197,28 @@ def test_each_account_gets_its_own_certificate_only() -> None:
     assert LOGIN.run(f"test -e {ISSUED}").returncode != 0
     refused = LOGIN.run("sudo -u aoki kakehashi-certificate sato")
     assert "No certificate: aoki is no account that goes on from here" in refused.stderr
+
+
+CROWD = """
+import socket
+many = []
+for _ in range(300):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect("/run/kakehashi-certificate.socket")
+    many.append(one)
+print("all are here", flush=True)
+input()
+"""
+
+
+def test_300_connections_of_one_account_leave_another_its_way() -> None:
+    LOGIN.out("cat > /run/tried/crowd.py", stdin=CROWD)
+    asks = "sudo -u kato timeout 60 kakehashi-certificate"
+    # While they are all held open and say nothing, and again after a crash with everybody still waiting.
+    crash = "systemctl kill --signal=KILL kakehashi-certificate.service"
+    LOGIN.out(
+        "cd /run/tried; mkfifo go; sudo -u sato timeout 100 python3 crowd.py < go > said & exec 3> go; "
+        f"until grep -q here said; do sleep 0.1; done; {asks}; {crash}; {asks}; echo >&3; exec 3>&-; wait"
+    )
+    assert LOGIN.out("systemctl is-active kakehashi-certificate.socket").strip() == "active"
+    LOGIN.out("sudo -u sato timeout 60 kakehashi-certificate")
