@@ -15,7 +15,7 @@ from module_utils.audit import chain, logins, plan, table
 from module_utils.audit.chain import Head
 from module_utils.audit.logins import Elevation, Login, Refusal
 from module_utils.fabric.logs import log_servers
-from module_utils.fabric.model import Fabric
+from module_utils.fabric.model import Fabric, Host
 from module_utils.fabric.paths import attachments_of, ways_in
 
 from .evidence import write_evidence
@@ -23,6 +23,7 @@ from .inventory import load_fabric
 
 FILE = "audit.json"
 REGISTERED = "audit_chain_read"
+KEPT = "log_server_kept_days"
 SCHEMA = 1
 
 
@@ -48,11 +49,35 @@ class Audit:
         return not (self.faults or self.unread or self.unplanned)
 
 
-def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each log server, the heads that earlier runs saw; none for those that were set up anew."""
+def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return, for each log server, the ``heads`` that earlier runs saw, and since when (``kept_since``) it has to have records.
+
+    Those that were set up anew have no heads.
+    """
     fabric = load_fabric(*sources)
-    seen = earlier_heads(Path(directory), fabric.name)
-    return {h.name: [asdict(s) for s in ([] if h.name in forget else seen.get(h.name, []))] for h in log_servers(fabric)}
+    seen = {name: heads for name, heads in earlier_heads(Path(directory), fabric.name).items() if name not in forget}
+    return {
+        h.name: {"heads": [asdict(s) for s in seen.get(h.name, ())], "kept_since": kept_since(h)} for h in log_servers(fabric)
+    }
+
+
+def kept_since(server: Host) -> int:
+    """Return since when a log server has to have kept records, as the inventory declares it, in seconds since 1970.
+
+    The inventory alone is asked, and this machine's clock: what comes from the log server, facts too, is the word of who
+    is root there.
+    """
+    return int(datetime.now(UTC).timestamp()) - _kept_days(server) * 86400
+
+
+def _kept_days(server: Host) -> int:
+    own = next((o for o in server.overrides if o.variable == KEPT), None)
+    if own is None:
+        return chain.KEPT_DAYS
+    days = str(own.value) if own.known else ""
+    if not days.isdecimal() or not int(days):
+        raise plan.PlanError(f"{own.place}: {KEPT} is no number of days: write one, without a template")
+    return int(days)
 
 
 def earlier_heads(directory: Path, fabric: str) -> dict[str, list[Head]]:
@@ -85,7 +110,7 @@ def audit(
         if "lines" not in answer or answer.get("failed"):
             result.unread.append(f"{server.name}: {answer.get('msg') or 'it was not asked'}")
             continue
-        entries += _taken(result, server.name, answer, heads.get(server.name, ()))
+        entries += _taken(result, server, answer, heads.get(server.name, ()))
     result.logins = logins.logins(entries)
     result.refusals = list(logins.refusals(entries))
     result.elevations = list(logins.elevations(entries))
@@ -168,10 +193,10 @@ def verdict(result: Audit) -> str:
     return f"The audit does not hold: {said}. Each is named in the report above."
 
 
-def _taken(result: Audit, name: str, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
+def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
     """Verify what a log server gave, here and anew, and return its entries."""
-    lines = [str(line) for line in answer["lines"]]
-    own = chain.verify(lines, heads)
+    name, lines = server.name, [str(line) for line in answer["lines"]]
+    own = chain.verify(lines, _within(lines, heads), kept_since(server))
     # The first of a part is not the chain's beginning; whether what is before it is whole, the log server has looked at.
     partial = "the records before "
     faults = dict.fromkeys([*answer.get("faults", ()), *(f for f in own.faults if not f.startswith(partial))])
@@ -182,9 +207,18 @@ def _taken(result: Audit, name: str, answer: Mapping[str, Any], heads: Sequence[
         result.unread.append(f"{name}: nothing is recorded there now, kakehashi-audit.service does not run")
     # What was found tampered with is not what later runs have to find again.
     if own.head is not None and not faults:
-        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        stamp = datetime.now(UTC).strftime(chain.SEEN)
         result.heads[name] = Head(own.head.chain, own.head.number, own.head.digest, stamp)
     return [record["data"] for record in chain.records(lines) if record["kind"] == chain.ENTRY]
+
+
+def _within(lines: Sequence[str], heads: Sequence[Head]) -> list[Head]:
+    """Return the heads to compare an answer with. It begins at the newest one or before; those before it were left out."""
+    first = next(chain.records(lines), None)
+    if first is None:
+        return list(heads)
+    begin = min(first["number"], max((head.number for head in heads), default=0))
+    return [head for head in heads if head.number >= begin or head.chain != chain.chain_of(first)]
 
 
 def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, str]) -> None:
