@@ -14,6 +14,8 @@ import yaml
 from module_utils.audit import chain, logins, plan, table
 from module_utils.audit.chain import Head
 from module_utils.audit.logins import Elevation, Login, Refusal
+from module_utils.audit.plan import People, Unplanned
+from module_utils.fabric.access import SIGNING_USER, is_signer
 from module_utils.fabric.logs import log_servers
 from module_utils.fabric.model import Fabric, Host
 from module_utils.fabric.paths import attachments_of, ways_in
@@ -40,7 +42,7 @@ class Audit:
     logins: list[Login] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     elevations: list[Elevation] = field(default_factory=list)
-    unplanned: list[Login] | None = None
+    unplanned: list[Unplanned] | None = None
     own: list[Login] = field(default_factory=list)
 
     @property
@@ -150,7 +152,7 @@ def evidence(result: Audit, fabric: Fabric, begun: str, forgotten: Sequence[str]
         "logins": [asdict(n) for n in result.logins],
         "refusals": [asdict(r) for r in result.refusals],
         "elevations": [asdict(e) for e in result.elevations],
-        "unplanned": None if result.unplanned is None else [asdict(n) for n in result.unplanned],
+        "unplanned": None if result.unplanned is None else [{**asdict(n.login), "why": n.why} for n in result.unplanned],
         "own": [asdict(n) for n in result.own],
     }
 
@@ -169,8 +171,11 @@ def report_lines(result: Audit, fabric: Fabric, where: str) -> Iterator[str]:
     yield f"Refusals by count ({len(result.refusals)})"
     yield from table.refusal_lines(result.refusals, names)
     if result.unplanned is not None:
-        yield f"Logins of operators that no window of the plan covers ({len(result.unplanned)})"
-        yield from table.login_lines(result.unplanned, kinds, names) if result.unplanned else ()
+        yield f"Unplanned logins ({len(result.unplanned)})"
+        for why in dict.fromkeys(n.why for n in result.unplanned):
+            those = [n.login for n in result.unplanned if n.why == why]
+            yield f"  by {why} ({len(those)})"
+            yield from table.login_lines(those, kinds, names)
     if result.own:
         yield f"Logins of this run itself, not held against the plan: {len(result.own)}"
     for title, rows in (("The log was tampered with", result.faults), ("Not read", result.unread)):
@@ -187,7 +192,7 @@ def verdict(result: Audit) -> str:
     parts = (
         (len(result.faults), "signs of tampering with the log"),
         (len(result.unread), "log servers not read"),
-        (len(result.unplanned or ()), "unplanned logins of operators"),
+        (len(result.unplanned or ()), "unplanned logins"),
     )
     said = ", ".join(f"{number} {words}" for number, words in parts if number)
     return f"The audit does not hold: {said}. Each is named in the report above."
@@ -225,14 +230,29 @@ def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, 
     hosts = [h.name for h in fabric.managed_hosts]
     windows = plan.windows(planned, fabric.operators, hosts, fabric.groups)
     hops = {name: way.hops for name, way in ways_in(fabric).items()}
-    open_ones = plan.unplanned(result.logins, windows, fabric.operators, hops)
-    result.own = [n for n in open_ones if _is_own(n, fabric, mine, hops)]
-    result.unplanned = [n for n in open_ones if n not in result.own]
+    open_ones = plan.unplanned(result.logins, windows, people(fabric), hops)
+    result.own = [n.login for n in open_ones if _is_own(n, mine, fabric, hops)]
+    result.unplanned = [n for n in open_ones if n.login not in result.own]
 
 
-def _is_own(login: Login, fabric: Fabric, mine: tuple[str, str], hops: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether this run itself logged in: its person, since it began, where it has to read."""
-    person, begun = mine
+def people(fabric: Fabric) -> People:
+    """Return who may log in, planned or not, as the fabric declares it."""
+    present = frozenset(a.name for a in fabric.accounts.values() if a.state == "present")
+    return People(
+        accounts=present,
+        operators=frozenset(fabric.operators),
+        gone=frozenset(fabric.accounts) - present,
+        shared=frozenset(h.initial_user for h in fabric.hosts.values() if h.initial_user),
+        signing=SIGNING_USER,
+        signers=frozenset(h.name for h in fabric.hosts.values() if is_signer(fabric, h)),
+    )
+
+
+def _is_own(found: Unplanned, mine: tuple[str, str], fabric: Fabric, hops: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether this run itself logged in: its person, an operator, since it began, where it has to read."""
+    (person, begun), login = mine, found.login
+    if found.why != plan.NO_WINDOW:
+        return False
     since = datetime.strptime(begun, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1_000_000
     asked = {name for h in log_servers(fabric) for name in (h.name, *hops.get(h.name, ()))}
     return login.user == person and login.begin >= since and login.host in asked

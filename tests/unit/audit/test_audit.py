@@ -99,6 +99,37 @@ def test_days_that_are_none_are_one_sentence(fabric: Fabric, days: object, *, kn
     assert str(caught.value) == words
 
 
+def accepted(before: Record, user: str, at: int) -> Record:
+    data = {"host": "log1", "at": at, "by": "sshd", "pid": at, "boot": "b", "unit": "ssh.service"}
+    text = f"Accepted publickey for {user} from 192.0.2.70 port 5 ssh2: ED25519 SHA256:abc"
+    return chain.linked(before, chain.ENTRY, at, {**data, "text": text})
+
+
+def test_a_plan_is_held_against_everybody(fabric: Fabric) -> None:
+    account = next(a.name for a in fabric.accounts.values() if a.state == "present")
+    begun = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp() * 1_000_000)
+    records = grown(1)
+    for at, user in enumerate((account, "root", "mdxuser", "left-long-ago", "aoki"), begun + 1):
+        records.append(accepted(records[-1], user, at))
+    # Who runs this may be root, too: that is nobody's own login.
+    for person, own in (("aoki", ["aoki"]), ("root", [])):
+        found = audit.audit(fabric, answer(records), {}, [], (person, ME[1]))
+        assert [n.user for n in found.own] == own
+        assert [n.login.user for n in found.unplanned or ()] == ["root", "mdxuser", "left-long-ago", *([] if own else ["aoki"])]
+        assert not found.holds
+    written = audit.evidence(found, fabric, ME[1], ())["unplanned"]
+    assert (written[0]["user"], written[0]["why"]) == ("root", "root, who is no person")
+    lines = list(audit.report_lines(found, fabric, "here"))
+    assert {"Unplanned logins (4)", "  by the shared user of an image, who is no person (1)"} <= set(lines)
+    assert audit.verdict(found) == "The audit does not hold: 4 unplanned logins. Each is named in the report above."
+
+
+def test_without_a_plan_nobody_is_judged(fabric: Fabric) -> None:
+    records = grown(1)
+    records.append(accepted(records[-1], "root", 2))
+    assert audit.audit(fabric, answer(records), {}, None, ME).unplanned is None
+
+
 def test_what_a_log_server_is_asked(tmp_path: Path, fabric: Fabric) -> None:
     seen = head(grown(2)[1], 3)
     data = {"fabric": fabric.name, "heads": {"log1": asdict(seen)}}
