@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from .. import access
 from ..access import SIGN
-from ..paths import all_paths
+from ..model import OPERATORS, Flow
+from ..paths import SSH, all_paths
 from ..problems import Problem, agree
-from .context import Context
+from .context import OPERATOR_HOSTS, Context
+from .logs import PARTS
 
 _ALONE = "use hosts of their own, which operators alone log in to: who is root there can make a certificate for anybody"
 
@@ -19,6 +21,9 @@ def signers(context: Context) -> Iterator[Problem]:
     if identity is None:
         return
     names, group = context.names(identity.signers), identity.signers
+    work = {
+        n for p in context.platforms for part in PARTS if part != "login_servers" for n in context.names(getattr(p, part, None))
+    }
     for wrong, message, wanted in (
         ([n for n in names if n in context.names("switches")], "no host", "put switches into other groups"),
         (
@@ -27,7 +32,8 @@ def signers(context: Context) -> Iterator[Problem]:
             "write fabric_managed: true there, or nobody guards its key",
         ),
         ([n for n in names if n in context.login_servers], "login server too", _ALONE),
-        ([h.name for h in context.fabric.members(group) if _serves(context, h.groups)], "part of a platform too", _ALONE),
+        ([n for n in names if n in work], "part of a platform too", _ALONE),
+        ([n for n in names if n in context.names(OPERATOR_HOSTS)], "operator host too", _ALONE),
     ):
         if wrong:
             yield context.problem(identity, "signers", group, f"{agree(wrong)} {message}", wanted)
@@ -35,6 +41,13 @@ def signers(context: Context) -> Iterator[Problem]:
         wanted = f"add a service named {SIGN}, over tcp, to fabric_services"
         yield context.problem(identity, "signers", group, f"can't be asked: there is no service {SIGN}", wanted)
     for flow in context.fabric.flows:
+        busy = [n for n in names if n in context.names(flow.through)]
+        if busy:
+            yield context.problem(flow, "through", flow.through, f"{agree(busy)} signer too", _ALONE)
+        serves = [n for n in names if n in context.names(flow.destination)]
+        if serves and not _for_signing(flow):
+            message = f"{agree(serves)} signer too, and would serve {flow.service} there"
+            yield context.problem(flow, "to", flow.destination, message, _ALONE)
         strangers = [n for n in context.names(flow.origin) if n not in context.login_servers]
         if flow.service == SIGN and strangers:
             message = f"{agree(strangers)} no login server, and would ask for certificates"
@@ -55,6 +68,6 @@ def asked(context: Context) -> Iterator[Problem]:
             yield context.problem(identity, "signers", identity.signers, message, wanted)
 
 
-def _serves(context: Context, groups: frozenset[str]) -> bool:
-    parts = ("data_servers", "compute_servers", "storage_servers", "intake_servers", "nodes", "gateways")
-    return any(getattr(platform, part, None) in groups for platform in context.platforms for part in parts)
+def _for_signing(flow: Flow) -> bool:
+    """Return whether a flow leads to a signer for what it is there for: certificates, and operators' logins."""
+    return flow.service == SIGN or (flow.service == SSH and set(flow.users) == {OPERATORS})
