@@ -150,6 +150,8 @@ def test_what_a_log_server_is_asked(tmp_path: Path, fabric: Fabric) -> None:
         (days_ago(800), [], 0, "the chain is whole"),
         ("noon", [], 2, "noon is no time at which a head was seen: write it as in 2026-12-01 01:00:00, in UTC"),
     ],
+    # Times differ between the processes that share the tests, and names must not.
+    ids=["without a time", "young", "older than is kept here", "older than is kept", "no time"],
 )
 def test_the_program_compares_with_heads_and_their_time(
     tmp_path: Path,
