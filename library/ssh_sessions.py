@@ -10,8 +10,8 @@ version_added: "0.1.0"
 description:
   - sshd's rules hold for new connections. Who is connected when a rule comes stays connected, and opens new sessions over that
     connection, as long as they like.
-  - Compares user and address of each open connection with C(AllowUsers) as sshd itself understands its configuration, and ends
-    those that no pattern admits. Where there is no C(AllowUsers), as while observing, none is ended.
+  - Compares user and address of each open connection with C(AllowUsers), C(DenyUsers) and C(PermitRootLogin) as sshd itself
+    understands its configuration, and ends those that could not begin now. Rules of C(Match) blocks are not asked.
   - Ends the connection and what runs at its terminal. What somebody left running without one goes on as long as the user may be
     on the host.
 options:
@@ -72,8 +72,9 @@ from typing import Any
 
 from ansible.module_utils.access_control.host import HostError
 from ansible.module_utils.access_control.sessions import not_admitted
-from ansible.module_utils.access_control.sessions_host import allow_users, end, open_sessions
+from ansible.module_utils.access_control.sessions_host import end, open_sessions, rules
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
 
 SPEC: dict[str, dict[str, Any]] = {
     "port": {"type": "int", "default": 22},
@@ -87,8 +88,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
         found = open_sessions(module.params["port"])
-        late = not_admitted(found, allow_users(module.params["program"], module.params["config"]))
+        late = not_admitted(found, rules(module.params["program"], module.params["config"]))
         if late and not module.check_mode:
+            refuse_when_over(module)
             end(late)
     except HostError as error:
         module.fail_json(msg=str(error))

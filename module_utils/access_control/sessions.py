@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-# sshd's title of the process that root keeps for a user's connection; 9.8 and later have a program of its own for it.
-_TITLE = re.compile(r"^sshd(?:-session)?: (?P<user>\S+) \[priv\]")
+# sshd's title of the process that root keeps for a user's connection; 9.8 and later have a program of its own for it. Root's own
+# connections have one process only.
+_TITLE = re.compile(r"^sshd(?:-session)?: (?:(?P<user>\S+) \[priv\]|(?P<root>root)(?:@\S+)?$)")
+_NUMERIC = re.compile(r"[0-9a-fA-F.:*?]+")
 _PIDS = re.compile(r"pid=(\d+)")
 
 
@@ -51,14 +53,42 @@ def _address(peer: str) -> str:
 def user_of(title: str) -> str | None:
     """Return whose authenticated connection a process is for, by its title; None for all other processes."""
     found = _TITLE.match(title)
-    return None if found is None or found["user"] == "unknown" else found["user"]
+    user = None if found is None else found["user"] or found["root"]
+    return None if user == "unknown" else user
 
 
-def not_admitted(sessions: Iterable[Session], allow_users: Sequence[str]) -> list[Session]:
-    """Return the sessions that no pattern of ``AllowUsers`` admits. Without any pattern everybody is admitted."""
-    if not allow_users:
-        return []
-    return [s for s in sessions if not any(_admits(pattern, s) for pattern in allow_users)]
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Patterns of ``AllowUsers`` (none admits everybody) and ``DenyUsers``, and whether root may come."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    root: bool = True
+
+
+def rules_of(effective: Mapping[str, Sequence[str]]) -> Rules:
+    """Return the rules in what ``sshd -T`` prints, its values by keyword."""
+    root = tuple(effective.get("permitrootlogin", ()))
+    return Rules(tuple(effective.get("allowusers", ())), tuple(effective.get("denyusers", ())), root != ("no",))
+
+
+def not_admitted(sessions: Iterable[Session], rules: Rules) -> list[Session]:
+    """Return the sessions that the rules would not let begin."""
+    return [s for s in sessions if not _admitted(s, rules)]
+
+
+def _admitted(session: Session, rules: Rules) -> bool:
+    if session.user == "root" and not rules.root:
+        return False
+    if any(_denies(pattern, session) for pattern in rules.deny):
+        return False
+    return not rules.allow or any(_admits(pattern, session) for pattern in rules.allow)
+
+
+def _denies(pattern: str, session: Session) -> bool:
+    """Return whether a pattern of ``DenyUsers`` keeps a session out; not where it names a host, which nobody looks up."""
+    host = pattern.rpartition("@")[2] if "@" in pattern else ""
+    return _admits(pattern, session) and (not host or bool(_NUMERIC.fullmatch(host)) or "/" in host)
 
 
 def _admits(pattern: str, session: Session) -> bool:
@@ -76,7 +106,7 @@ def _comes_from(address: IPv4Address | IPv6Address, host: str) -> bool:
         return address in ip_network(host, strict=False)
     except ValueError:
         # Wildcards; and names, which are nothing that we write.
-        return _matches(str(address), host) or not re.fullmatch(r"[0-9a-fA-F.:*?]+", host)
+        return _matches(str(address), host) or not _NUMERIC.fullmatch(host)
 
 
 def _matches(text: str, pattern: str) -> bool:

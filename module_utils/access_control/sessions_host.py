@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..programs import run
 from .host import PRIVILEGE_SEPARATION, HostError
-from .sessions import Session, connections, user_of
+from .sessions import Rules, Session, connections, rules_of, user_of
 from .sshd_settings import parse_effective
 
 _PATIENCE, _INTERVAL = 10.0, 0.05  # seconds
@@ -31,15 +31,15 @@ def open_sessions(port: int) -> list[Session]:
     return [found[pid] for pid in sorted(found)]
 
 
-def allow_users(program: str, config: str) -> tuple[str, ...]:
-    """Return the patterns of ``AllowUsers`` in ``config``. Raises ``HostError`` with sshd's words where it refuses that."""
+def rules(program: str, config: str) -> Rules:
+    """Return who may log in by ``config``. Raises ``HostError`` with sshd's words where it refuses that."""
     with contextlib.suppress(OSError):
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # sshd says nothing without it
     said = run([program, "-T", "-f", config], HostError)
     if said.returncode != 0:
         words = (said.stderr or said.stdout).strip().replace("\n", "; ")
         raise HostError(f"sshd refuses {config} ({words}), so no session was ended: mend that, then run again")
-    return parse_effective(said.stdout).get("allowusers", ())
+    return rules_of(parse_effective(said.stdout))
 
 
 def end(sessions: Iterable[Session]) -> None:
@@ -66,7 +66,10 @@ def _signal(session: Session, number: int) -> None:
 
 
 def _title(pid: int) -> str:
+    """Return a process's title; nothing for one that is not root's, which could call itself anything."""
     try:
+        if Path(f"/proc/{pid}").stat().st_uid != 0:
+            return ""
         return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace")
     except OSError:
         return ""

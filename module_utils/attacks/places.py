@@ -16,6 +16,10 @@ KEYS = ("own", "onward", "operator", "fresh", "rsa", "authority")
 type RSA, and an authority's, which is not shown but signs."""
 
 
+NOBODY = ("no account is marked probe", "no operator is marked probe")
+"""Reasons to leave an attempt out that are no property of the fabric."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where an attempt runs, in one address family: ``hosts`` by role and the ``variables`` that its scripts see."""
@@ -119,7 +123,7 @@ def _account(fabric: Fabric, hosts: Mapping[str, Host]) -> str:
     """Return the probe account that may use most of an attempt's hosts: nothing else shall refuse what the attempt is about."""
     probes = [a.name for a in access.present_accounts(fabric) if a.probe]
     if not probes:
-        raise NoPlaceError("no account is marked probe")
+        raise NoPlaceError(NOBODY[0])
     chosen = [hosts[role] for role in ("beyond", "target", "origin") if role in hosts]
     used = [{a.name for a in (*access.accounts_on(fabric, h), *access.data_accounts_on(fabric, h))} for h in chosen]
     return max(probes, key=lambda name: [name in names for names in used])
@@ -141,7 +145,7 @@ def _operator(fabric: Fabric) -> str:
     for operator in access.present_operators(fabric):
         if operator.probe:
             return operator.name
-    raise NoPlaceError("no operator is marked probe")
+    raise NoPlaceError(NOBODY[1])
 
 
 def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], family: Family, number: int) -> dict[str, str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from . import store
-from .chain import Head, verify
+from .chain import KEPT_DAYS, Head, seen_at, verify
 from .receiver import receive
 from .recorder import STATE, Recorder, settings_of
 
 PROGRAM = "/usr/local/sbin/kakehashi-audit"
 SETTINGS = "/etc/kakehashi/audit.json"
+_HEAD = "CHAIN:NUMBER:DIGEST[:SEEN]"
 
 
 def main() -> int:
@@ -23,12 +25,23 @@ def main() -> int:
     commands.add_parser("receive", help="take journals over TLS from the senders, until told to end")
     verifying = commands.add_parser("verify", help="say whether a record was changed, removed, moved or cut off")
     verifying.add_argument(
-        "--head", action="append", default=[], metavar="CHAIN:NUMBER:DIGEST", help="a record as it was seen; may be repeated"
+        "--head",
+        action="append",
+        default=[],
+        metavar=_HEAD,
+        help="a record as it was seen, and when, as in 2026-12-01 01:00:00 (UTC); may be repeated",
+    )
+    verifying.add_argument(
+        "--kept-days",
+        type=int,
+        default=KEPT_DAYS,
+        metavar="DAYS",
+        help="how long records have to be kept (%(default)s); heads seen since then, or at no known time, have to be there",
     )
     words = parser.parse_args()
     try:
         if words.command == "verify":
-            return _verify([_head(text) for text in words.head])
+            return _verify([_head(text) for text in words.head], words.kept_days)
         return _record() if words.command == "record" else _receive()
     except (store.StoreError, OSError, ValueError) as error:
         sys.stderr.write(f"kakehashi-audit: {error}\n")
@@ -47,8 +60,8 @@ def _receive() -> int:
     return 0
 
 
-def _verify(heads: list[Head]) -> int:
-    verdict = verify(store.lines(Path(store.DIRECTORY)), heads)
+def _verify(heads: list[Head], days: int) -> int:
+    verdict = verify(store.lines(Path(store.DIRECTORY)), heads, time.time() - days * 86400)
     told = [str(fault) for fault in verdict.faults]
     if verdict.head is not None:
         told.append(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}")
@@ -58,7 +71,9 @@ def _verify(heads: list[Head]) -> int:
 
 
 def _head(text: str) -> Head:
-    parts = text.split(":")
-    if len(parts) != len(("chain", "number", "digest")) or not parts[1].isdigit():
-        raise ValueError(f"{text} is no head: write CHAIN:NUMBER:DIGEST, as verify prints it")
-    return Head(parts[0], int(parts[1]), parts[2])
+    chain, number, digest, seen = [*text.split(":", 3), "", "", "", ""][:4]
+    if not number.isdecimal() or not digest:
+        raise ValueError(f"{text} is no head: write {_HEAD}, the first three as verify prints them")
+    if seen and seen_at(seen) is None:
+        raise ValueError(f"{seen} is no time at which a head was seen: write it as in 2026-12-01 01:00:00, in UTC")
+    return Head(chain, int(number), digest, seen)

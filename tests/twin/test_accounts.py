@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -66,7 +68,8 @@ class People:
         """Log in and on to a node, and stay there."""
         words = ("exec", "inst-a1", "--", *SSH, "-i", f"/run/{name}", f"{name}@192.0.2.10", STAYS)
         command = [sys.executable, "-m", "twin", "--name", self.twin.name, *words]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, text=True, start_new_session=True)
         wait_until(lambda: self.running("mdx1", "sleep 900[.]25") == 1)
         return process
 
@@ -77,6 +80,13 @@ class People:
     def processes(self, host: str, uid: int) -> str:
         """The processes of a user on a host."""
         return self.twin.attempt("exec", host, "--", "ps", "-o", "pid=,args=", "-u", str(uid)).stdout
+
+
+def leave(session: subprocess.Popen[str]) -> None:
+    """End a login, with all that was started for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(session.pid, signal.SIGKILL)
+    session.wait()
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +110,7 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
         refused = people.log_in("sato")
         assert time.monotonic() - ended < SECONDS, "it took longer than that to find out"
     finally:
-        session.kill()
-        session.communicate()
+        leave(session)
     assert {host: words for host, words in left.items() if words} == {}
     assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True), refused.stderr
     assert re.search(r"end the processes of sato: .*login1.*mdx1", done.stdout), done.stdout
@@ -140,8 +149,7 @@ def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(peopl
         wait_until(lambda: session.poll() is not None, SECONDS)
     finally:
         twin("exec", "login1", "--", "sh", "-c", "cat >/etc/ssh/sshd_config", text=kept)
-        session.kill()
-        session.communicate()
+        leave(session)
 
 
 def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
@@ -149,5 +157,5 @@ def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
     ansible = str(Path(sys.executable).with_name("ansible"))
     sources = [word for source in (*twin.inventories, twin.state / "overlay") for word in ("-i", str(source))]
     said = twin("run", "--", ansible, *sources, "login1", "-b", "-m", "ssh_sessions", *words)
-    found: list[dict[str, str]] = json.loads(said.partition("=>")[2])["ended"]
+    found: list[dict[str, str]] = yaml.safe_load(said.partition("=>")[2])["ended"]
     return found

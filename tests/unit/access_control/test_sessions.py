@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.access_control.sessions import Session, connections, not_admitted, user_of
+from module_utils.access_control.sessions import Rules, Session, connections, not_admitted, rules_of, user_of
 
 LISTING = """\
 0      0          192.0.2.70:22        192.0.2.21:50012 users:(("sshd",pid=611,fd=4),("sshd",pid=605,fd=4))
@@ -28,6 +28,10 @@ def test_connections_are_read_with_their_processes() -> None:
         ("sshd: sato [priv]", "sato"),
         ("sshd-session: sato [priv]", "sato"),
         ("sshd: sato@pts/0", None),
+        ("sshd: root", "root"),
+        ("sshd: root@notty", "root"),
+        ("sshd-session: root@pts/0", "root"),
+        ("sshd: root [net]", None),
         ("sshd: unknown [priv]", None),
         ("sshd: [accepted]", None),
         ("sshd: /usr/sbin/sshd -D [listener] 0 of 60-120 startups", None),
@@ -56,4 +60,30 @@ SATO, KATO = Session(605, "sato", "192.0.2.21"), Session(705, "kato", "2001:db8:
     ],
 )
 def test_who_no_pattern_admits_may_not_stay(patterns: list[str], left: list[Session]) -> None:
-    assert not_admitted([SATO, KATO], patterns) == left
+    assert not_admitted([SATO, KATO], Rules(tuple(patterns))) == left
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        (["*"], [SATO, KATO]),
+        (["kato"], [KATO]),
+        (["*@192.0.2.0/24"], [SATO]),
+        # A name is not looked up: whom it means is not known.
+        (["*@host.example"], []),
+    ],
+)
+def test_who_is_denied_may_not_stay(patterns: list[str], left: list[Session]) -> None:
+    assert not_admitted([SATO, KATO], Rules(deny=tuple(patterns))) == left
+
+
+def test_root_may_not_stay_where_root_may_not_come() -> None:
+    root = Session(905, "root", "192.0.2.21")
+    assert not_admitted([root], Rules(root=False)) == [root]
+    assert not_admitted([root], Rules()) == []
+
+
+def test_rules_are_those_that_sshd_prints() -> None:
+    said = {"allowusers": ("a@192.0.2.1", "b"), "denyusers": ("c",), "permitrootlogin": ("no",)}
+    assert rules_of(said) == Rules(("a@192.0.2.1", "b"), ("c",), root=False)
+    assert rules_of({"permitrootlogin": ("without-password",)}) == Rules()
