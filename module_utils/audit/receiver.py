@@ -5,6 +5,7 @@ Debian's systemd-journal-remote is built without the check of certificates, so i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
@@ -21,6 +22,8 @@ WRITER = "/usr/lib/systemd/systemd-journal-remote"
 CERTIFICATES = Path("/etc/kakehashi/journal")
 _HANDSHAKE_SECONDS, _SILENT_SECONDS = 20, 600
 _LONGEST_LINE = 1 << 16
+_ALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
+"""Seconds of silence before a sender is asked whether it is there, seconds between two questions, and how many."""
 
 
 def context(certificates: Path, key: Path) -> ssl.SSLContext:
@@ -59,8 +62,15 @@ def chunks(body: BufferedIOBase) -> Iterator[bytes]:
             return
 
 
+def watch(connection: socket.socket) -> None:
+    """Have the kernel end a connection whose other end is gone without a word."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _ALIVE.items():
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class Server(ThreadingHTTPServer):
-    """Listens over both families; each sender is served by a thread, and has one file."""
+    """Listens over both families; each sender is served by a thread, has one file, and sends over one connection."""
 
     address_family = socket.AF_INET6
     daemon_threads = True
@@ -68,6 +78,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, senders: Sequence[str], room: Path, tls: ssl.SSLContext) -> None:
         """Name who may send, and the directory that holds their journals."""
         self.room, self.locks = room, {name: threading.Lock() for name in senders}
+        self._newest: dict[str, socket.socket] = {}
+        self._turn = threading.Lock()
         super().__init__(("::", port), Handler)
         # The handshake is the thread's: one who is slow or silent keeps nobody else waiting.
         self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -77,6 +89,21 @@ class Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
+
+    def prefer(self, sender: str, connection: socket.socket) -> None:
+        """End the connection that a sender had before: one that lost its power doesn't know of it any more."""
+        with self._turn:
+            older, self._newest[sender] = self._newest.get(sender), connection
+        if older is not None and older is not connection:
+            with contextlib.suppress(OSError):
+                # Not the method of ssl: who reads there would take what comes for plain text.
+                socket.socket.shutdown(older, socket.SHUT_RDWR)
+
+    def leave(self, sender: str, connection: socket.socket) -> None:
+        """Forget a connection that ends."""
+        with self._turn:
+            if self._newest.get(sender) is connection:
+                del self._newest[sender]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say in one line why a connection ended."""
@@ -92,6 +119,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Learn who it is before anything is read."""
+        watch(self.request)
         self.request.settimeout(_HANDSHAKE_SECONDS)
         self.request.do_handshake()
         self.request.settimeout(_SILENT_SECONDS)
@@ -105,6 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/upload" or self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             self._answer(404, "only journals are taken here")
             return
+        self.server.prefer(self.sender, self.request)
         with self.server.locks[self.sender]:
             taken = self._take(self.server.room / f"remote-{self.sender}.journal")
         if taken:
@@ -112,6 +141,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
             self._answer(400, "no journal")
+
+    def finish(self) -> None:
+        """Let the connection go."""
+        self.server.leave(self.sender, self.request)
+        super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of what went well."""
