@@ -25,7 +25,7 @@ CERTIFICATES = "/run/kakehashi-certificates"
 _LONGEST = 256
 _CERTIFICATE = re.compile(r"ssh-ed25519-cert-v01@openssh\.com [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f\x7f]*)?")
 _TIMEOUT = 30
-_QUICK = 10
+_QUICK = 2
 
 
 class NoCertificateError(Exception):
