@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 # sshd's title of the process that root keeps for a user's connection; 9.8 and later have a program of its own for it. Root's own
 # connections have one process only.
 _TITLE = re.compile(r"^sshd(?:-session)?: (?:(?P<user>\S+) \[priv\]|(?P<root>root)(?:@\S+)?$)")
+_PEER = 3  # which of its words is the peer, in a line of ss
 _NUMERIC = re.compile(r"[0-9a-fA-F.:*?]+")
 _PIDS = re.compile(r"pid=(\d+)")
 
@@ -37,9 +38,6 @@ def connections(listing: str) -> list[tuple[str, tuple[int, ...]]]:
         if len(words) > _PEER:
             found.append((_address(words[_PEER]), tuple(int(pid) for pid in _PIDS.findall(line))))
     return found
-
-
-_PEER = 3
 
 
 def _address(peer: str) -> str:

@@ -51,7 +51,7 @@ def end(sessions: Iterable[Session]) -> None:
     while left := _still(left):
         if time.monotonic() > deadline:
             raise HostError(f"{_told(left)} did not end within {_PATIENCE:.0f} s: end that by hand, then run again")
-        time.sleep(_INTERVAL)
+        time.sleep(_INTERVAL)  # until they are gone or the time is over
 
 
 def _still(sessions: Sequence[Session]) -> list[Session]:

@@ -27,7 +27,7 @@ def rules(text: str) -> list[dict[str, str]]:
         raise ValueError(msg)
     try:
         # Without a document type there are no entities to expand; and this is read where oscap wrote it.
-        root = ElementTree.fromstring(text)  # noqa: S314
+        root = ElementTree.fromstring(text)  # noqa: S314 - without entities
     except ElementTree.ParseError as error:
         msg = "OpenSCAP's results are not whole"
         raise ValueError(msg) from error

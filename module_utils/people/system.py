@@ -125,7 +125,7 @@ def _end_processes(uid: int) -> None:
                 os.kill(pid, signal.SIGKILL)
         if time.monotonic() > end:
             raise PeopleError(f"processes {pids} of uid {uid} don't end: look at them by hand, then run again")
-        time.sleep(_INTERVAL)
+        time.sleep(_INTERVAL)  # until none is left or the time is over
 
 
 def _leftovers(name: str, home: str) -> Iterator[str]:
