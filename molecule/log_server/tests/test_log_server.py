@@ -15,7 +15,7 @@ def name(host: Host) -> str:
 
 
 def test_private_keys_are_roots_alone(host: Host) -> None:
-    keys = ["/etc/kakehashi/journal/key.pem"] + (["/etc/kakehashi/journal-authority/key.pem"] if name(host) == "log1" else [])
+    keys = ["/etc/kakehashi/journal/key.pem"] + (["/var/lib/kakehashi-journal-authority/key.pem"] if name(host) == "log1" else [])
     for key in keys:
         assert (host.file(key).mode, host.file(key).user) == (0o600, "root")
 

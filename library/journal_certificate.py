@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: host_certificate
+module: journal_certificate
 short_description: Make a host's key, ask for its certificate, keep the certificate
 version_added: "0.1.0"
 description:
@@ -48,7 +48,7 @@ author:
 
 EXAMPLES = r"""
 - name: Have a key
-  host_certificate:
+  journal_certificate:
     directory: /etc/kakehashi/journal
     name: mdx1
   register: journal_certificate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: certificate_authority
+module: journal_authority
 short_description: Have an authority for certificates, and sign what hosts ask for
 version_added: "0.1.0"
 description:
@@ -59,8 +59,8 @@ author:
 
 EXAMPLES = r"""
 - name: Sign what the hosts ask for
-  certificate_authority:
-    directory: /etc/kakehashi/journal-authority
+  journal_authority:
+    directory: /var/lib/kakehashi-journal-authority
     name: journals of the fabric
     requests:
       - {name: mdx1, request: "{{ journal_certificate.request }}"}
