@@ -5,13 +5,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: ssh_sessions
-short_description: End the ssh sessions that the rules in force would not admit any more
+short_description: End the ssh sessions that could not begin any more
 version_added: "0.1.0"
 description:
   - sshd's rules hold for new connections. Who is connected when a rule comes stays connected, and opens new sessions over that
     connection, as long as they like.
   - Compares user and address of each open connection with C(AllowUsers), C(DenyUsers) and C(PermitRootLogin) as sshd itself
     understands its configuration, and ends those that could not begin now. Rules of C(Match) blocks are not asked.
+  - Ends those, too, that began by a key, or a certificate of an authority, that is not taken for this user any more. By what a
+    connection began is told by the journal; where that is silent, the connection stays.
   - Ends the connection and what runs at its terminal. What somebody left running without one goes on as long as the user may be
     on the host.
 options:
@@ -68,11 +70,13 @@ open:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.access_control.host import HostError
+from ansible.module_utils.access_control.session_keys import by_withdrawn_keys
 from ansible.module_utils.access_control.sessions import not_admitted
-from ansible.module_utils.access_control.sessions_host import end, open_sessions, rules
+from ansible.module_utils.access_control.sessions_host import end, how_they_began, open_sessions, rules, taken
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 
@@ -86,9 +90,11 @@ SPEC: dict[str, dict[str, Any]] = {
 def main() -> None:
     """Read, compare, end, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    program, config = module.params["program"], module.params["config"]
     try:
         found = open_sessions(module.params["port"])
-        late = not_admitted(found, rules(module.params["program"], module.params["config"]))
+        late = not_admitted(found, rules(program, config))
+        late += by_withdrawn_keys([s for s in found if s not in late], how_they_began(found), partial(taken, program, config))
         if late and not module.check_mode:
             refuse_when_over(module)
             end(late)

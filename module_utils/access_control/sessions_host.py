@@ -11,9 +11,11 @@ from pathlib import Path
 
 from ..programs import run
 from .host import PRIVILEGE_SEPARATION, HostError
+from .session_keys import Began, Taken, began, fingerprints, key_files
 from .sessions import Rules, Session, connections, rules_of, user_of
 from .sshd_settings import parse_effective
 
+_JOURNAL = ("journalctl", "--boot", "--quiet", "--no-pager", "--output=json", "--output-fields=MESSAGE,_PID")
 _PATIENCE, _INTERVAL = 10.0, 0.05  # seconds
 
 
@@ -33,13 +35,49 @@ def open_sessions(port: int) -> list[Session]:
 
 def rules(program: str, config: str) -> Rules:
     """Return who may log in by ``config``. Raises ``HostError`` with sshd's words where it refuses that."""
+    return rules_of(_effective(program, config))
+
+
+def how_they_began(sessions: Iterable[Session]) -> dict[int, Began]:
+    """Return by what connections began, by process, as far as the journal tells."""
+    pids = [f"_PID={session.pid}" for session in sessions]
+    if not pids:
+        return {}
+    said = run([*_JOURNAL, "_UID=0", *pids], HostError)
+    return began(said.stdout) if said.returncode == 0 else {}
+
+
+def taken(program: str, config: str, session: Session) -> Taken | None:
+    """Return which keys and authorities ``config`` takes for a session's user from its address; None where files don't tell.
+
+    Raises ``HostError`` with sshd's words where it refuses the configuration.
+    """
+    persona = f"user={session.user},host={session.address},addr={session.address}"
+    files = key_files(_effective(program, config, "-C", persona), session.user)
+    if files is None:
+        return None
+    keys, authorities = ([_read(path) for path in paths] for paths in files)
+    return Taken(frozenset().union(*map(fingerprints, keys)), frozenset().union(*map(fingerprints, authorities)))
+
+
+def _read(path: str) -> str:
+    """Return a file's text. Nothing where there is none: sshd takes no key by it either."""
+    try:
+        return Path(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise HostError(f"{path} can't be read ({error.strerror}), so no session was ended: mend that, then run again") from error
+
+
+def _effective(program: str, config: str, *words: str) -> dict[str, tuple[str, ...]]:
     with contextlib.suppress(OSError):
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # sshd says nothing without it
-    said = run([program, "-T", "-f", config], HostError)
+    said = run([program, "-T", "-f", config, *words], HostError)
     if said.returncode != 0:
-        words = (said.stderr or said.stdout).strip().replace("\n", "; ")
-        raise HostError(f"sshd refuses {config} ({words}), so no session was ended: mend that, then run again")
-    return rules_of(parse_effective(said.stdout))
+        told = (said.stderr or said.stdout).strip().replace("\n", "; ")
+        raise HostError(f"sshd refuses {config} ({told}), so no session was ended: mend that, then run again")
+    return parse_effective(said.stdout)
 
 
 def end(sessions: Iterable[Session]) -> None:

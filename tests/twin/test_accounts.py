@@ -152,6 +152,22 @@ def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(peopl
         leave(session)
 
 
+def test_a_session_ends_with_the_key_by_which_it_began_and_others_stay(people: People) -> None:
+    twin, keys = people.twin, "/etc/ssh/authorized_keys.d"
+    people.declare(BEFORE)
+    session = people.stay("sato")
+    kept = twin("exec", "login1", "--", "cat", f"{keys}/sato")
+    try:
+        twin("exec", "login1", "--", "sh", "-c", f"cat {keys}/kato >{keys}/sato")
+        assert ended(twin, "--check") == [{"user": "sato", "address": "192.0.2.21"}]
+        assert session.poll() is None, "check mode ended it"
+        assert ended(twin) == [{"user": "sato", "address": "192.0.2.21"}]
+        wait_until(lambda: session.poll() is not None, SECONDS)
+    finally:
+        twin("exec", "login1", "--", "sh", "-c", f"cat >{keys}/sato", text=kept)
+        leave(session)
+
+
 def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
     """What the module says it ended on the login server."""
     ansible = str(Path(sys.executable).with_name("ansible"))

@@ -1,0 +1,114 @@
+"""Decides which open ssh sessions began by a key that is not taken any more. No I/O.
+
+sshd looks at a key once, when a connection begins. By what key that was stands in its journal only, in a line of the process that
+root keeps for the connection (OpenSSH, auth.c: auth_log()).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..adoption.logins import plain_address
+from .sessions import Session
+
+_ACCEPTED = re.compile(
+    r"Accepted publickey for (?P<user>\S+) from (?P<source>\S+) port \d+ ssh2: "
+    r"\S+ (?P<key>SHA256:[A-Za-z0-9+/]+)(?: ID .* CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/]+))?$"
+)
+_COMMANDS = ("authorizedkeyscommand", "authorizedprincipalscommand")
+_KIND = re.compile(r"(?:ssh|ecdsa|sk)-[\w@.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """By what a connection began: ``user`` and ``address``, and the fingerprints of the ``key`` and of the ``authority``.
+
+    The authority's is empty where the key came without a certificate.
+    """
+
+    user: str
+    address: str
+    key: str
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Fingerprints of the ``keys`` and ``authorities`` that sshd takes for a user now."""
+
+    keys: frozenset[str]
+    authorities: frozenset[str]
+
+
+def began(journal: str) -> dict[int, Began]:
+    """Return by what connections began, by process; from ``journalctl --output=json``, of whose lines the newest holds."""
+    found = {}
+    for line in journal.splitlines():
+        entry = json.loads(line)
+        message = entry.get("MESSAGE")
+        accepted = _ACCEPTED.match(message) if isinstance(message, str) else None
+        if accepted is not None:
+            source = plain_address(accepted["source"])
+            found[int(entry["_PID"])] = Began(accepted["user"], source, accepted["key"], accepted["authority"] or "")
+    return found
+
+
+def fingerprints(text: str) -> frozenset[str]:
+    """Return the fingerprints of the keys in a file of keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT), as sshd writes them."""
+    found = set()
+    for line in text.splitlines():
+        words = line.split()
+        # What stands before the kind are options, and those may hold spaces.
+        for kind, blob in pairwise(words):
+            if not line.lstrip().startswith("#") and _KIND.fullmatch(kind):
+                with_padding = blob + "=" * (-len(blob) % 4)
+                try:
+                    digest = hashlib.sha256(base64.b64decode(with_padding, validate=True)).digest()
+                except binascii.Error:
+                    continue
+                found.add("SHA256:" + base64.b64encode(digest).decode().rstrip("="))
+    return frozenset(found)
+
+
+def by_withdrawn_keys(
+    sessions: Iterable[Session], seen: Mapping[int, Began], taken: Callable[[Session], Taken | None]
+) -> list[Session]:
+    """Return the sessions whose key, or whose certificate's authority, is not taken any more.
+
+    In doubt a session stays: where the journal doesn't tell how it began, or ``taken`` doesn't know (None) what holds for it.
+    """
+    return [s for s in sessions if _withdrawn(s, seen.get(s.pid), taken)]
+
+
+def _withdrawn(session: Session, by: Began | None, taken: Callable[[Session], Taken | None]) -> bool:
+    # A number may have been another process's before.
+    if by is None or (by.user, by.address) != (session.user, session.address):
+        return False
+    now = taken(session)
+    if now is None:
+        return False
+    return by.authority not in now.authorities if by.authority else by.key not in now.keys
+
+
+def key_files(effective: Mapping[str, Sequence[str]], user: str) -> tuple[list[str], list[str]] | None:
+    """Return which files hold the keys, and which the authorities, that sshd takes for ``user`` by what ``sshd -T -C`` prints.
+
+    None where that can't be told from files of root's alone: a command is asked, or a path is below a home.
+    """
+    command = [
+        value for keyword in ("authorizedkeyscommand", "authorizedprincipalscommand") for value in effective.get(keyword, ())
+    ]
+    if any(value not in ("", "none") for value in command):
+        return None
+    paths = [word.replace("%u", user) for value in effective.get("authorizedkeysfile", ()) for word in value.split()]
+    if not all(path == "none" or (path.startswith("/") and "%" not in path) for path in paths):
+        return None
+    authorities = [value for value in effective.get("trustedusercakeys", ()) if value not in ("", "none")]
+    return [path for path in paths if path != "none"], authorities

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from module_utils.access_control.session_keys import Began, Taken, began, by_withdrawn_keys, fingerprints, key_files
+from module_utils.access_control.sessions import Session
+
+# `ssh-keygen -l` says the same of this key.
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEyeQlvICB1rVkd7OdmSZ3MuebbGP/EGzAWdq6SFe/tN"
+PRINT = "SHA256:3wdlXWj3Ox6rYBY51jkx2a1hFc6sLbOFsowfpXG/wyY"
+SATO = Session(605, "sato", "192.0.2.21")
+CA = "SHA256:authority"
+
+
+def line(pid: int, message: object) -> str:
+    return json.dumps({"_PID": str(pid), "MESSAGE": message})
+
+
+def test_the_newest_line_of_a_process_tells_how_it_began() -> None:
+    journal = "\n".join(
+        [
+            line(605, "Accepted publickey for kato from 192.0.2.21 port 50010 ssh2: ED25519 SHA256:older"),
+            line(605, "Connection from 192.0.2.21 port 50012 on 192.0.2.70 port 22"),
+            line(605, "Accepted publickey for sato from ::ffff:192.0.2.21 port 50012 ssh2: ED25519 SHA256:newer"),
+            line(606, [1, 2, 3]),
+            line(
+                705,
+                "Accepted publickey for kato from 2001:db8:0:2101::21 port 50014 ssh2: "
+                "ED25519-CERT SHA256:key ID kato@login1 (serial 7) CA ED25519 SHA256:authority",
+            ),
+        ]
+    )
+    assert began(journal) == {
+        605: Began("sato", "192.0.2.21", "SHA256:newer"),
+        705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA),
+    }
+
+
+@pytest.mark.parametrize("text", [KEY, f"{KEY} sato@desk", f'restrict,from="192.0.2.21",command="a b" {KEY}\n', f"\n# x\n{KEY}"])
+def test_a_key_is_known_by_its_fingerprint_whatever_stands_beside_it(text: str) -> None:
+    assert fingerprints(text) == {PRINT}
+
+
+@pytest.mark.parametrize("text", ["", f"# {KEY}", "ssh-ed25519 not-base64!", "ssh-ed25519"])
+def test_what_is_no_key_has_no_fingerprint(text: str) -> None:
+    assert fingerprints(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("by", "now", "ends"),
+    [
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset({PRINT}), frozenset()), False),
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset(), frozenset()), True),
+        # A certificate's key stands in no file.
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset(), frozenset({CA})), False),
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset({PRINT}), frozenset()), True),
+        # In doubt nobody is cut off: the number was another process's, the journal is silent, files don't tell.
+        (Began("kato", "192.0.2.21", PRINT), Taken(frozenset(), frozenset()), False),
+        (Began("sato", "192.0.2.22", PRINT), Taken(frozenset(), frozenset()), False),
+        (None, Taken(frozenset(), frozenset()), False),
+        (Began("sato", "192.0.2.21", PRINT), None, False),
+    ],
+)
+def test_a_session_ends_with_its_key(by: Began | None, now: Taken | None, ends: bool) -> None:
+    seen = {} if by is None else {SATO.pid: by}
+    assert by_withdrawn_keys([SATO], seen, lambda _session: now) == ([SATO] if ends else [])
+
+
+def test_files_of_roots_tell_what_is_taken() -> None:
+    effective = {
+        "authorizedkeysfile": ("/etc/ssh/authorized_keys.d/%u none",),
+        "trustedusercakeys": ("/etc/ssh/authorities",),
+        "authorizedkeyscommand": ("none",),
+    }
+    assert key_files(effective, "sato") == (["/etc/ssh/authorized_keys.d/sato"], ["/etc/ssh/authorities"])
+
+
+@pytest.mark.parametrize(
+    "effective",
+    [
+        {"authorizedkeysfile": (".ssh/authorized_keys",)},
+        {"authorizedkeysfile": ("/home/%h/keys",)},
+        {"authorizedkeysfile": ("/keys/%u",), "authorizedkeyscommand": ("/usr/bin/ask",)},
+    ],
+)
+def test_what_files_dont_tell_is_not_known(effective: dict[str, tuple[str, ...]]) -> None:
+    assert key_files(effective, "sato") is None
