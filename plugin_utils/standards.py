@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,15 @@ _HEAD = """# What was enforced and tried, by standards
 
 Fabric {fabric}, as of {made}. How to read this: docs/standards.md. Evidence lies in {evidence}.
 """
+
+
+DAYS = 30
+"""So long a result counts, unless another time is asked for."""
+
+
+def since(days: int) -> str:
+    """Return what was ``days`` days ago, as evidence writes times."""
+    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H%M%SZ")
 
 
 def known() -> Known:
@@ -111,7 +120,7 @@ def run_line(sources: Sequence[str], fabric: str, evidence: Path) -> str:
     """Write the table after a run; return one line on it. Whatever goes wrong is said in that line, and never raised."""
     try:
         standards = load_map()
-        results = join(standards, read_records(evidence, fabric)[0])
+        results = join(standards, read_records(evidence, fabric)[0], since(DAYS))
         path = write(output_directory(sources, evidence), standards, results, fabric, evidence)
         return f"{text.summary(standards, results)} Table: {_short(path)}"
     except Exception as error:  # the run's own result must not hang on this

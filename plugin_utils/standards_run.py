@@ -17,7 +17,7 @@ from module_utils.standards.results import join
 from module_utils.standards.text import lines
 
 from .inventory import load_fabric
-from .standards import JSON, ROOT, load_map, output_directory, read_records, write
+from .standards import DAYS, JSON, ROOT, load_map, output_directory, read_records, since, write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, help="where the table is written (default: build/standards/NAME, or below other evidence)"
     )
+    parser.add_argument("--days", type=int, default=DAYS, help="older results count as old (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     try:
         fabric = load_fabric(*chosen.inventory).name
         standards = load_map()
         records, unread = read_records(chosen.evidence, fabric)
-        results = join(standards, records)
+        results = join(standards, records, since(chosen.days))
         path = write(
             chosen.output or output_directory(chosen.inventory, chosen.evidence), standards, results, fabric, chosen.evidence
         )

@@ -34,6 +34,7 @@ writes both files, too, and ends with a line on them; where `validate_evidence` 
 | ok | every run that tries it ended well; the date is the oldest of them |
 | failed | the newest run of one kind found something; the date and the file are that run's |
 | in part | nothing was found wrong, but not all of it was tried |
+| old | nothing was found wrong, but that was more than 30 days ago (`--days`) |
 | not run | there is no evidence of this fabric |
 | tests only | no run on your machines tries it; tests of this repository do (`make test`) |
 

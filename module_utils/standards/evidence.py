@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from .model import CHAIN, LOGINS, PLAN
 
-State = Literal["ok", "failed", "in part", "not run"]
-"""``in part``: nothing was found wrong, but not all of it was tried."""
+State = Literal["ok", "failed", "in part", "old", "not run"]
+"""``in part``: nothing was found wrong, but not all of it was tried. ``old``: so long ago that it says nothing of today."""
 Seen: TypeAlias = "tuple[State, str]"
 """How it ended, and why in a few words where that isn't ok."""
 

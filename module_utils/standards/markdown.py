@@ -27,7 +27,7 @@ def _counted(standards: StandardsMap, results: Results | None) -> Iterator[str]:
     yield from (*_table(("standard", *words.COVERAGE.values(), "listed"), rows), "")
     if results is not None:
         found = counts(standards, results)
-        ended = [name for name in ("ok", "failed", "in part", "not run", words.TESTS_ONLY) if found[name]]
+        ended = [name for name in words.STATES if found[name]]
         yield from (f"Of those enforced or partly so: {', '.join(f'{found[name]} {name}' for name in ended)}.", "")
 
 

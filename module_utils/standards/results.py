@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .evidence import Record, State, attempts, seen
 from .model import Item, StandardsMap, Trial
@@ -38,10 +38,20 @@ class Results:
         return together([result for name in item.controls for result in self.trials[name]])
 
 
-def join(standards: StandardsMap, records: Iterable[Record]) -> Results:
-    """Return the newest results of all trials; ``records`` may come in any order."""
+def join(standards: StandardsMap, records: Iterable[Record], since: str = "") -> Results:
+    """Return the newest results of all trials; ``records`` may come in any order.
+
+    What was begun before ``since`` (as evidence writes it, ``2026-11-29T071331Z``) and found nothing wrong is old.
+    """
     newest = sorted(records, key=lambda r: r.begun, reverse=True)
-    return Results({c.name: tuple(newest_result(t, newest) for t in c.trials) for c in standards.controls.values()})
+    ended = {c.name: tuple(newest_result(t, newest) for t in c.trials) for c in standards.controls.values()}
+    return Results({name: tuple(_aged(result, since) for result in results) for name, results in ended.items()})
+
+
+def _aged(result: Result, since: str) -> Result:
+    if result.state in ("failed", "not run") or result.begun >= since:
+        return result
+    return replace(result, state="old")
 
 
 def newest_result(trial: Trial, newest: Sequence[Record]) -> Result:
@@ -62,7 +72,7 @@ def newest_result(trial: Trial, newest: Sequence[Record]) -> Result:
 
 
 def together(results: Sequence[Result]) -> Result | None:
-    """Return what several results come to: one that failed decides; else the oldest says since when all holds."""
+    """Return what several results come to: one that failed decides; else the oldest says since when."""
     if not results:
         return None
     made = [result for result in results if result.state != "not run"]
@@ -72,6 +82,8 @@ def together(results: Sequence[Result]) -> Result | None:
     if not made:
         return NOT_RUN
     oldest = min(made, key=lambda r: r.begun)
+    if oldest.state == "old":
+        return Result("old", oldest.begun, oldest.file, _words(made))
     whole = len(made) == len(results) and all(result.state == "ok" for result in made)
     return Result("ok" if whole else "in part", oldest.begun, oldest.file, _words(made))
 

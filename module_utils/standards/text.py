@@ -12,7 +12,6 @@ from .model import Control, Standard, StandardsMap
 from .results import Result, Results, counts
 
 SCHEMA = 1
-_STATES = ("ok", "failed", "in part", "not run", words.TESTS_ONLY)
 
 
 def lines(standards: StandardsMap, results: Results) -> Iterator[str]:
@@ -31,7 +30,7 @@ def summary(standards: StandardsMap, results: Results) -> str:
     """Return the counts in one line."""
     found = counts(standards, results)
     covered = found["enforced"] + found["partly"]
-    ended = ", ".join(f"{found[state]} {state}" for state in _STATES if found[state])
+    ended = ", ".join(f"{found[state]} {state}" for state in words.STATES if found[state])
     whole = covered + found["not_here"]
     return f"{covered} of {whole} statements of standards are enforced or partly so. Their newest results: {ended}."
 

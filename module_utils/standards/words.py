@@ -8,6 +8,7 @@ from .results import Result
 
 COVERAGE: dict[Coverage, str] = {"enforced": "enforced", "partly": "partly", "not_here": "not here"}
 TESTS_ONLY = "tests only"
+STATES = ("ok", "failed", "in part", "old", "not run", TESTS_ONLY)
 
 
 def state(result: Result | None) -> State | str:

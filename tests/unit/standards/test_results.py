@@ -154,6 +154,15 @@ def test_one_failure_decides_and_the_oldest_dates_the_rest() -> None:
     assert many.words == "0, 1, 2, and 2 more"
 
 
+def test_what_held_too_long_ago_is_old_and_what_failed_still_fails() -> None:
+    held, failed = attack(EARLY, climb="refused"), attack(EARLY, climb="difference")
+    assert join(mapped(), [held], EARLY).trials["locked"][0].state == "ok"
+    old = join(mapped(), [held], LATE)
+    assert old.trials["locked"][0] == Result("old", EARLY, f"{EARLY}/attack.json")
+    assert "1 old" in summary(mapped(), old)
+    assert join(mapped(), [failed], LATE).trials["locked"][0].state == "failed"
+
+
 def test_a_control_without_runs_is_shown_by_tests_only() -> None:
     standards = mapped()
     bare = StandardsMap(
