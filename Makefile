@@ -83,6 +83,11 @@ NODE ?= mdx1
 ssh: need-root deps ## Log in to a node of the twin as an operator: make ssh NODE=mdx1
 	@python -m twin --name "$(TWIN)" ssh "$(NODE)"
 
+ACCOUNT ?= sato
+.PHONY: login
+login: need-root deps ## Log in to a login server of the twin as an account does: make login ACCOUNT=sato
+	@python -m twin --name "$(TWIN)" login "$(ACCOUNT)"
+
 .PHONY: judges
 judges: need-root deps ## Have ssh-audit, OpenSCAP and Lynis judge the twin: playbooks/judges.yml
 	@$(STAGE) "$@: pack the judges" python -m plugin_utils.judges_pack build/judges

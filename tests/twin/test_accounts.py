@@ -135,6 +135,13 @@ def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None
     assert "Nobody was added, altered or removed." in again.stdout
 
 
+def test_the_twin_logs_in_as_an_account_does(people: People) -> None:
+    there = people.twin.attempt("login", "sato", "ssh -n -T -o BatchMode=yes mdx1 id -un")
+    assert there.stdout == "sato\n", there.stderr
+    assert "sato logs in from inst-a1 to login1 (192.0.2.10)" in there.stderr
+    assert "nobody is no account of this twin" in people.twin.attempt("login", "nobody").stderr
+
+
 def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(people: People) -> None:
     twin = people.twin
     people.declare(BEFORE)

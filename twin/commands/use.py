@@ -12,7 +12,9 @@ from twin.errors import TwinError
 from twin.nodes import Nodes
 from twin.paths import Paths
 from twin.plan import Plan
+from twin.progress import say
 from twin.record import Record, half_built, need_record
+from twin.ways import way_of
 
 
 def exec(paths: Paths, arguments: Namespace) -> int:
@@ -54,6 +56,27 @@ def ssh(paths: Paths, arguments: Namespace) -> int:
     return _run_outside(paths, _operator(plan), ["ssh", "-F", str(paths.ssh / "config"), node.name, *arguments.argv])
 
 
+def login(paths: Paths, arguments: Namespace) -> int:
+    """Log in to a login server as an account does, from the first machine that it may come from."""
+    record = need_record(paths)
+    from plugin_utils.inventory import load_fabric  # noqa: PLC0415 # Ansible, half a second that other commands don't need
+
+    way = way_of(load_fabric(*record.inventories), arguments.account)
+    options = {
+        "IdentitiesOnly": "yes",
+        "PreferredAuthentications": "publickey",
+        "UserKnownHostsFile": str(paths.ssh / "known_hosts"),
+        "GlobalKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+    }
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    key = str(paths.keys / f"account-{arguments.account}")
+    say(f"twin {paths.twin}: {arguments.account} logs in from {way.origin} to {way.target} ({way.destination})")
+    command = ["ssh", "-F", "none", "-i", key, *words, f"{arguments.account}@{way.destination}", *arguments.argv]
+    return _run_outside(paths, way.origin, command)
+
+
 def _operator(plan: Plan) -> str:
     for node in plan.nodes:
         if node.kind == "operator":
@@ -62,7 +85,7 @@ def _operator(plan: Plan) -> str:
 
 
 def _run_outside(paths: Paths, node: str, command: list[str]) -> int:
-    """Become `command` in the namespace of the operators' host; `down` finds it there and ends it."""
+    """Become `command` in the namespace of a machine from which people come; `down` finds it there and ends it."""
     if not paths.netns(node).exists():
         raise TwinError(f"the twin {paths.twin} is not up; build it with: .venv/bin/python -m twin --name {paths.twin} up")
     os.execvp("nsenter", ["nsenter", f"--net={paths.netns(node)}", "--", *command])  # noqa: S606 - no shell, on purpose
