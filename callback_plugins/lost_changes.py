@@ -1,4 +1,4 @@
-"""Callback: tells at the end of a run what becomes of hosts that went out of reach in the middle of their change."""
+"""Callback: tells at the end of a run what becomes of hosts that it left in the middle of their change."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ short_description: Tell what becomes of hosts that were lost in the middle of a 
 version_added: "0.2.0"
 description:
   - Ansible only says that a host is unreachable. This adds, at the end of the run, one sentence for each host that was lost
-    between arming and confirming, since nothing can be run there any more.
+    between arming and confirming, since nothing can be run there any more; and one for each whose change is still held when
+    somebody interrupts the run.
 author:
   - kakehashi contributors (@kakehashi)
 """
 
+import atexit
+import os
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -33,6 +36,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
         super().__init__(*arguments, **options)
         self._armed: dict[str, int] = {}
         self._lost: list[str] = []
+
+    def v2_playbook_on_start(self, _playbook: Any) -> None:
+        """Be there when the run ends without its end: where it is interrupted, Ansible tells callbacks nothing."""
+        atexit.register(self._interrupted, os.getpid())
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Note what arms a change, and what ends one."""
@@ -54,6 +61,20 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
         for host in self._lost:
             if host in self._armed:
                 self._display.display(_sentence(host, self._armed[host]), color="red")
+        self._armed.clear()
+
+    def _interrupted(self, process: int) -> None:
+        """Say which changes are left, in the process that has the run, not in those that it forks."""
+        if os.getpid() == process:
+            for host, seconds in self._armed.items():
+                self._display.display(_left(host, seconds), color="red")
+
+
+def _left(host: str, seconds: int) -> str:
+    return (
+        f"{host} was in the middle of its change when the run was interrupted: it undoes it by itself, {seconds} s after the "
+        "change began at the latest. Run again to have that done at once, and the change made."
+    )
 
 
 def _sentence(host: str, seconds: int) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +34,24 @@ def test_a_host_lost_between_arming_and_confirming_is_told_of(said: list[str]) -
     [line] = said
     assert line.startswith("mdx1 went out of reach in the middle of its change, which is not kept")
     assert "600 s after the change began" in line
+
+
+def test_what_an_interrupted_run_leaves_is_told_by_the_process_that_had_it(said: list[str]) -> None:
+    callback = CallbackModule()
+    callback.v2_runner_on_ok(result("mdx1", id="x", ends_in=600))
+    callback._interrupted(os.getpid() + 1)
+    assert said == []
+    callback._interrupted(os.getpid())
+    [line] = said
+    assert line.startswith("mdx1 was in the middle of its change when the run was interrupted")
+
+
+def test_a_run_that_ends_has_left_nothing(said: list[str]) -> None:
+    callback = CallbackModule()
+    callback.v2_runner_on_ok(result("mdx1", id="x", ends_in=600))
+    callback.v2_playbook_on_stats(None)
+    callback._interrupted(os.getpid())
+    assert said == []
 
 
 def test_one_that_was_undone_after_all_is_not(said: list[str]) -> None:
