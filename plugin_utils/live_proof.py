@@ -36,6 +36,7 @@ from module_utils.matrix.effective import (
 )
 from module_utils.matrix.strangers import (
     acl_drift,
+    altered_drift,
     listeners_drift,
     members_drift,
     mounts_drift,
@@ -179,6 +180,7 @@ def strangers_drift(
     yield from numbers_drift(host, passwd, numbers)
     yield from acl_drift(host, settings.get("acls", ()))
     yield from privileged_drift(host, settings.get("privileged", {}))
+    yield from altered_drift(host, settings.get("altered", ()))
     rules = overrides.get("packet_filter_input", view["packet_filter"]["input"])
     declared = {rule["port"] for rule in rules if rule["protocol"] == "tcp"}
     sign = view.get("certificate_authority")

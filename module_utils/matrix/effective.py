@@ -15,6 +15,7 @@ from typing import Any
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
 from ..identity.krl import KrlError, revoked
+from .packages import altered
 from .surroundings import listening, packaged, privileged, with_acl
 
 RULESET = "/etc/nftables.conf"
@@ -84,7 +85,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
     ``sshd_stale``, ``data_sshd_stale`` and ``sign_sshd_stale`` (the configuration is newer than what was read),
     ``filter_at_boot`` (what systemd says of its unit), ``host_keys`` and ``problems`` in words. From surroundings.py:
-    ``acls`` (of the owned), ``privileged``, ``listening`` with ``socket_units``, and ``mounts``.
+    ``acls`` (of the owned), ``privileged``, ``altered`` (from packages.py), ``listening`` with ``socket_units``, and ``mounts``.
     """
     problems: list[str] = []
     of_packages = read_files(PACKAGE_UNITS)
@@ -108,6 +109,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "daemons": listeners(Path("/proc")),
         "acls": with_acl(owned),
         "privileged": privileged(problems),
+        "altered": altered(problems),
         "listening": listening(_said(["ss", "-Hltnp"], problems).splitlines()),
         "socket_units": _said(["systemctl", "show", "*.socket", f"--property={_SOCKET}"], problems),
         "mounts": _text(Path("/proc/self/mountinfo")),

@@ -57,6 +57,12 @@ def privileged_drift(host: str, found: Mapping[str, str]) -> Iterator[Drift]:
         yield Drift(host, PROGRAMS, path, f"runs with {rights}, and no package brought it")
 
 
+def altered_drift(host: str, paths: Iterable[str]) -> Iterator[Drift]:
+    """Yield files that aren't what their package brought."""
+    for path in paths:
+        yield Drift(host, PROGRAMS, path, "is not what its package brought: somebody changed it in place")
+
+
 def listeners_drift(
     host: str, listening: Sequence[Mapping[str, Any]], socket_units: str, declared: Collection[int], logins: Collection[int]
 ) -> Iterator[Drift]:

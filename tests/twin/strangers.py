@@ -62,6 +62,13 @@ STRANGERS = {
         "/usr/local/bin/rsh2 runs with setuid root",
         "rm /usr/local/bin/rsh2",
     ),
+    "a program that its package did not bring so": ByHandChange(
+        "mdx2",
+        "printf x >>/usr/lib/openssh/sftp-server",
+        "programs",
+        "/usr/lib/openssh/sftp-server is not what its package brought",
+        "truncate --size=-1 /usr/lib/openssh/sftp-server",
+    ),
     "drop-in in the packages' place": ByHandChange(
         "mdx2",
         r"""

@@ -11,6 +11,7 @@ from module_utils.matrix import surroundings
 from module_utils.matrix.drift import Drift
 from module_utils.matrix.strangers import (
     acl_drift,
+    altered_drift,
     forwarding_drift,
     listeners_drift,
     members_drift,
@@ -72,6 +73,12 @@ def test_acls_and_programs() -> None:
     assert [text.split(": ")[1] for text in found] == ["keys", "PAM"]
     assert texts(privileged_drift("h", {"/opt/sh": "setuid root"})) == [
         "h: programs: /opt/sh: runs with setuid root, and no package brought it"
+    ]
+
+
+def test_files_of_packages() -> None:
+    assert texts(altered_drift("h", ["/usr/sbin/sshd"])) == [
+        "h: programs: /usr/sbin/sshd: is not what its package brought: somebody changed it in place"
     ]
 
 
