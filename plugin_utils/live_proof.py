@@ -32,6 +32,7 @@ from module_utils.matrix.strangers import (
     mounts_drift,
     numbers_drift,
     privileged_drift,
+    shells_drift,
 )
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
@@ -138,6 +139,7 @@ def strangers_drift(
     numbers = {person["name"]: person["uid"] for person in (*people, *accounts)}
     yield from members_drift(host, group, passwd, numbers)
     yield from numbers_drift(host, passwd, numbers)
+    yield from shells_drift(host, passwd, {p["name"] for p in people if p.get("recorded") and not p["admin"]})
     yield from acl_drift(host, settings.get("acls", ()))
     yield from privileged_drift(host, settings.get("privileged", {}))
     rules = overrides.get("packet_filter_input", view["packet_filter"]["input"])

@@ -19,7 +19,7 @@ from module_utils.access_control.role_files import authorized_keys_files, target
 from module_utils.fabric.model import Fabric, Override
 from module_utils.fabric.views import View, host_view
 from module_utils.network import declared
-from module_utils.people.plan import parse, sudoers
+from module_utils.people.plan import RECORDED_SHELL, parse, sudoers
 from module_utils.proof.declared import Declaration
 from module_utils.proof.world import Artefacts, planned_switches
 
@@ -98,6 +98,8 @@ class Renderer:
         files = {**self._network(view), **self._users(view)}
         files["/etc/nftables.conf"] = self._render("packet_filter", "nftables.conf.j2", view)
         files |= self._login_restriction(view)
+        if "session_recording" in view.of_fabric:
+            files |= self._session_recording(view)
         if "data_server" in view.of_fabric:
             files |= self._data_server(view)
         if "gateway" in view.of_fabric and self._values("packet_filter", view)["packet_filter_enforce"]:
@@ -133,6 +135,15 @@ class Renderer:
             "/etc/pam.d/sshd": self._render(role, "pam_sshd.j2", view),
             "/etc/ssh/sshd_config": self._render(role, "sshd_config.j2", view),
             **_by_path(authorized_keys_files(users, values["login_restriction_keys_directory"], jump=jump)),
+        }
+
+    def _session_recording(self, view: _Arguments) -> Files:
+        """Return what begins sessions and what keeps their recordings."""
+        role = "session_recording"
+        units = ("kakehashi-sessions.socket", "kakehashi-sessions@.service")
+        return {
+            RECORDED_SHELL: self._render(role, "kakehashi-session.j2", view),
+            **{f"/etc/systemd/system/{unit}": self._render(role, f"{unit}.j2", view) for unit in units},
         }
 
     def _data_server(self, view: _Arguments) -> Files:

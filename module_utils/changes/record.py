@@ -40,6 +40,8 @@ DEFAULT_TREES = (
     "/etc/at.allow",
     "/etc/profile.d",
     "/usr/local/sbin/kakehashi-forwarding",
+    "/usr/local/sbin/kakehashi-record",
+    "/usr/local/sbin/kakehashi-session",
 )
 DEFAULT_UNITS = (
     "ssh.service",
@@ -53,6 +55,7 @@ DEFAULT_UNITS = (
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
     "kakehashi-journal.service",
+    "kakehashi-sessions.socket",
 )
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer|path|target|mount)")

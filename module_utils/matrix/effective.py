@@ -14,6 +14,7 @@ from typing import Any
 
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
+from ..people.plan import RECORDED_SHELL, RECORDER
 from .surroundings import listening, packaged, privileged, with_acl
 
 RULESET = "/etc/nftables.conf"
@@ -41,6 +42,8 @@ FILES = (
     "/etc/sysctl.d/*.conf",
     "/etc/kakehashi/*.conf",
     "/etc/systemd/system/*.service",
+    "/etc/systemd/system/kakehashi-*.socket",
+    RECORDED_SHELL,
     *UNITS,
     "/etc/kakehashi/onward/*/id_ed25519.pub",
     DEFAULTS,
@@ -80,7 +83,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     by_packages = packaged(of_packages)
     files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
     problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
-    owned = ownership((*FILES, ONWARD_PRIVATE))
+    owned = ownership((*FILES, ONWARD_PRIVATE, RECORDER))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {

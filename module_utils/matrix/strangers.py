@@ -9,6 +9,7 @@ from typing import Any
 
 from ..access_control.mounts import REQUIRED, parse_mountinfo
 from ..adoption.people import users
+from ..people.plan import RECORDED_SHELL
 from .drift import KEYS, NETWORK, ONWARD, SWITCH, Drift, layer_of
 from .surroundings import SSHD
 
@@ -42,6 +43,14 @@ def numbers_drift(host: str, passwd: str, declared: Mapping[str, int]) -> Iterat
     for uid, shared in sorted(names.items()):
         if uid != 0 and len(shared) > 1:
             yield Drift(host, PEOPLE, f"/etc/passwd: {', '.join(shared)}", f"are one user to the kernel: all have uid {uid}")
+
+
+def shells_drift(host: str, passwd: str, recorded: Collection[str]) -> Iterator[Drift]:
+    """Yield whose sessions are to be recorded, and whose login shell isn't what begins the recording."""
+    for user in users(passwd, {}):
+        if user.name in recorded and user.shell != RECORDED_SHELL:
+            words = f"the shell is {user.shell}, so what sshd runs for {user.name} begins unrecorded"
+            yield Drift(host, PEOPLE, f"/etc/passwd: {user.name}", words)
 
 
 def acl_drift(host: str, paths: Iterable[str]) -> Iterator[Drift]:
