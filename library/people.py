@@ -150,10 +150,10 @@ def bring_about(module: AnsibleModule) -> None:
     if reason is not None:
         module.fail_json(msg=reason)
     if any(u.recorded and u.present and not u.admin for u in wish.users) and not os.access(RECORDED_SHELL, os.X_OK):
-        said = f"{RECORDED_SHELL} is not there, so users whose sessions it records could not log in"
+        lacking = f"{RECORDED_SHELL} is not there, so users whose sessions it records could not log in"
         if not module.check_mode:
-            module.fail_json(msg=f"{said}; nothing was changed: run role session_recording first")
-        module.warn(f"{said} before role session_recording has run")
+            module.fail_json(msg=f"{lacking}; nothing was changed: run role session_recording first")
+        module.warn(f"{lacking} before role session_recording has run")
     rights = FilesWish(
         files=(File(SUDOERS, sudoers(wish, _text(SUDOERS)).encode(), 0o440),),
         directories=(Directory(SUDOERS_ROOM, 0o750, exclusive=wish.enforce),),

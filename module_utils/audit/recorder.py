@@ -22,6 +22,7 @@ from .store import Store
 STATE = "/var/lib/kakehashi-audit"
 _BATCH = 500
 _DAY = 86400
+_FIELDS = ",".join((*FIELDS, *RECORDING_FIELDS))
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Recorder:
             "--no-pager",
             "--quiet",
             "--all",
-            f"--output-fields={','.join((*FIELDS, *RECORDING_FIELDS))}",
+            f"--output-fields={_FIELDS}",
         ]
         argv += [f"--identifier={word}" for word in (*self._settings.identifiers, HOLDS)]
         argv += [f"--file={path}" for path in paths]

@@ -23,6 +23,7 @@ _LONGEST_PAUSE = 2.0
 _CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b.?|[^\S\n\t]*\r(?=\n)"
 )
+"""What a terminal obeys and doesn't show (ECMA-48)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Recordings:
 
     def read(self, told: Told) -> tuple[list[frames.Frame], str]:
         """Return what was recorded of a session, and in words what is wrong with it; nothing where it is whole."""
-        found, digest, expected = [], hashlib.sha256(), 0
+        found: list[frames.Frame] = []
+        digest, expected = hashlib.sha256(), 0
         for number, data in _parts(self.path(told.host, told.session)):
             if number != expected:
                 return found, f"part {expected} is missing, so the rest is not shown"
