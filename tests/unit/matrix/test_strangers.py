@@ -17,6 +17,7 @@ from module_utils.matrix.strangers import (
     mounts_drift,
     numbers_drift,
     privileged_drift,
+    shells_drift,
 )
 
 USERS = "root:x:0:0::/root:/bin/bash\nsato:x:3001:3001::/home/sato:/bin/bash\nkato:x:3004:3004::/home/kato:/bin/bash\n"
@@ -159,3 +160,10 @@ def test_who_listens(tmp_path: Path) -> None:
     assert surroundings.listening([line], tmp_path, str(sshd)) == [
         {"address": "[::]", "port": 2222, "programs": [{"path": str(copy), "sshd": True}]}
     ]
+
+
+def test_a_recorded_account_has_nothing_but_the_recorder_for_a_shell() -> None:
+    listed = "sato:x:3001:3001::/home/sato:/usr/local/sbin/kakehashi-session\nkato:x:3004:3004::/home/kato:/bin/bash\n"
+    assert texts(shells_drift("h", listed, {"sato"})) == []
+    (told,) = texts(shells_drift("h", listed, {"sato", "kato"}))
+    assert "the shell is /bin/bash, so what sshd runs for kato begins unrecorded" in told
