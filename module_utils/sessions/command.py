@@ -1,4 +1,7 @@
-"""The program ``kakehashi-record``: ``keep`` is run by systemd for each session, no word by sudo for the user who logs in."""
+"""The program ``kakehashi-record``: ``keep`` is run by systemd for each session, no word by sudo for the user who logs in.
+
+``check`` does nothing but begin.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 
 from .keeper import serve
-from .recorder import record
+from .recorder import REFUSED, record
 
 PROGRAM = "/usr/local/sbin/kakehashi-record"
 SETTINGS = "/etc/kakehashi/sessions.json"
@@ -16,7 +19,13 @@ _MIB = 20
 
 def main() -> int:
     """Do what the words say; return the exit status."""
-    settings = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
+    try:
+        settings = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        print(f"This session can't be recorded: {SETTINGS} can't be read ({error}).", file=sys.stderr)
+        return REFUSED
+    if sys.argv[1:] == ["check"]:
+        return 0  # it begins, and its settings can be read
     if sys.argv[1:] == ["keep"]:
         return serve(int(settings["session_mib"]) << _MIB, int(settings["day_mib"]) << _MIB)
     return record(str(settings["shell"]), [str(name) for name in settings["admitted"]])
