@@ -26,6 +26,8 @@ JOURNALS = "/var/log/journal"
 KEPT = "kept"
 ROOM = 32 << 20
 """Bytes that must be left where journals are: with less a journal may lose what it is told, so nobody is let go on unrecorded."""
+AT_ONCE = 32
+"""Sessions of one user that are recorded at the same time: the recorder is root's, so no limit of the user's counts it."""
 _LENGTH = struct.Struct(">I")
 _LONGEST = 1 << 21
 _DAYS = 2
@@ -80,6 +82,19 @@ class Budget:
             os.close(handle)
         return used <= self._largest
 
+    def slot(self, user: str) -> int:
+        """Return a file that says, while it is open, that one more session of a user runs. Raises ``KeeperError``."""
+        for number in range(AT_ONCE):
+            path = self._state / f"{user}.slot-{number}"
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+            else:
+                return handle
+        raise KeeperError(f"{AT_ONCE} sessions of yours run already: end some first")
+
     def forget(self, now: float) -> None:
         """Remove the counts of past days."""
         for path in self._state.glob("*.20*"):
@@ -95,6 +110,7 @@ class Keeper:
         """Name the two ends, and the bounds in bytes."""
         self._recorder, self._journal, self._budget, self._bound, self._room = recorder, journal, budget, bound, room
         self._user, self._session = "", ""
+        self._slot = -1
         self._chunks, self._size = 0, 0
         self._digest = hashlib.sha256()
 
@@ -116,6 +132,8 @@ class Keeper:
             self._say(words.end(self._session, status, self._chunks, self._size, self._digest.hexdigest()))
             with contextlib.suppress(OSError):
                 send(self._recorder, KEPT.encode())
+        if self._slot >= 0:
+            os.close(self._slot)
 
     def _begin(self, told: dict[str, Any]) -> None:
         user, now = str(told["user"]), time.time()
@@ -124,6 +142,7 @@ class Keeper:
             raise KeeperError("sessions of a user of such a name can't be recorded")
         self._user = user
         self._budget.forget(now)
+        self._slot = self._budget.slot(user)
         self._check(0)
         line = words.begin(session, user, str(told["kind"]), int(told["login"]), str(told["source"]), str(told["command"]))
         self._say(line)
@@ -154,7 +173,7 @@ class Keeper:
             )
         if not self._budget.take(self._user, size, time.time()):
             raise KeeperError("more was recorded of you today than a day's bound: carry files by sftp, and come again tomorrow")
-        free = os.statvfs(self._room)
+        free = os.statvfs(self._room if Path(self._room).exists() else "/run")
         if free.f_bfree * free.f_frsize < ROOM:
             raise KeeperError("there is no room left for recordings on this host: ask its operators")
 

@@ -38,6 +38,8 @@ _EACH = 1.0
 _PATIENCE = 20
 _DRAIN, _QUIET = 2.0, 50
 REFUSED = 75
+_TERMINALS = range(136, 144)
+"""Major numbers of the slave ends of pseudo-terminals (Linux, devices.txt)."""
 
 
 class EndError(RuntimeError):
@@ -312,7 +314,10 @@ def seal(user: int) -> None:
 
     Raises ``EndError`` where another process of the user's had opened it already.
     """
-    name = os.ttyname(0)
+    name, found = os.ttyname(0), os.fstat(0)
+    # Only a terminal that sshd made for this user, and not what all users share, such as /dev/tty and /dev/ptmx.
+    if os.major(found.st_rdev) not in _TERMINALS or not name.startswith("/dev/pts/") or found.st_uid not in (user, 0):
+        raise EndError(f"{name} is no terminal of its own")
     os.fchown(0, 0, 0)
     os.fchmod(0, 0o600)
     for process in Path("/proc").glob("[0-9]*"):

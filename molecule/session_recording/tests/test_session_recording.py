@@ -6,11 +6,12 @@ import re
 import shlex
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
 
-from tests.access.node import Node, have_read
+from tests.access.node import Node, have_read, in_operators_place, overlay
 
 pytestmark = pytest.mark.twin
 
@@ -36,16 +37,33 @@ def way_in() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def changed(change: str) -> Iterator[None]:
+    """Change users and sshd on the login server for a while."""
+    LOGIN.out(f"cp -a /etc/ssh/sshd_config /run/test-sshd; cp -a /etc/passwd /run/test-passwd; {change}; {RELOAD}")
+    try:
+        yield
+    finally:
+        LOGIN.out(f"cp -a /run/test-sshd /etc/ssh/sshd_config; cp -a /run/test-passwd /etc/passwd; rm /run/test-*d; {RELOAD}")
+
+
 def ssh(*words: str) -> str:
     options = "-F none -i /run/test-key -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no"
     return f"ssh {options} -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR {words[0]} sato@127.0.0.1 {shlex.join(words[1:])}"
 
 
-def of_log_server(mark: str) -> str:
+def by_operator(kind: str, command: str) -> str:
+    """Return what an operator's command says, by a connection of its own: one that stands may be older than the rules."""
+    found = overlay()
+    options = ["-F", found["twin_ssh_config"], "-i", found["ansible_ssh_private_key_file"], "-o", "ControlPath=none", kind]
+    return in_operators_place("ssh", *options, f"{found['ansible_user']}@login1", command).stdout
+
+
+def of_log_server(mark: str, user: str = "sato") -> str:
     """Return the recording that holds a mark, once the log server has all of it."""
     end = time.monotonic() + 90
     while time.monotonic() < end:
-        for line in LOG.out("kakehashi-audit sessions --user sato --host login1").splitlines():
+        for line in LOG.out(f"kakehashi-audit sessions --user {user} --host login1").splitlines()[::-1]:
             session = line.split()[0]
             shown = LOG.run(f"kakehashi-audit replay {session}")
             if mark in shown.stdout and "whole; status" in shown.stderr:
@@ -88,7 +106,7 @@ def test_of_files_the_names_are_recorded() -> None:
     name = uuid4().hex
     copied = ssh("").replace("ssh ", "scp -q ", 1).split(" sato@")[0]
     LOGIN.out(f"{copied} /etc/hostname sato@127.0.0.1:{name}; cmp /etc/hostname /home/sato/{name}; rm /home/sato/{name}")
-    assert f'open "/home/sato/{name}"' in of_log_server(name)
+    assert f'open "{name}"' in of_log_server(name)
 
 
 def test_the_recorder_is_out_of_reach() -> None:
@@ -110,15 +128,13 @@ def test_the_recorder_is_out_of_reach() -> None:
     ],
 )
 def test_each_of_both_records_alone(removed: str) -> None:
-    with LOGIN.put_back("/etc/ssh/sshd_config", "/etc/passwd", after=RELOAD):
-        LOGIN.out(f"{removed}; {RELOAD}")
+    with changed(removed):
         for words in (("-T", BELOW), ("-tt", BELOW)):
             assert "recorded" in LOGIN.out(f"{ssh(*words)} </dev/null")
 
 
 def test_with_neither_it_is_not_recorded() -> None:
-    with LOGIN.put_back("/etc/ssh/sshd_config", "/etc/passwd", after=RELOAD):
-        LOGIN.out(f"sed -i '/^ *ForceCommand/d' /etc/ssh/sshd_config; usermod --shell /bin/bash sato; {RELOAD}")
+    with changed("sed -i '/^ *ForceCommand/d' /etc/ssh/sshd_config; usermod --shell /bin/bash sato"):
         assert "recorded" not in LOGIN.out(ssh("-T", BELOW))
 
 
@@ -127,8 +143,7 @@ def test_what_the_users_own_files_begin_is_recorded() -> None:
     try:
         LOGIN.out(f"cat >{bashrc}; chown sato: {bashrc}", stdin=f"( {BELOW} ) | grep -q recorded || echo slipped\n")
         assert "slipped" not in LOGIN.out(ssh("-T", "true"))
-        with LOGIN.put_back("/etc/passwd", after="true"):
-            LOGIN.out("usermod --shell /bin/bash sato")
+        with changed("usermod --shell /bin/bash sato"):
             assert "slipped" in LOGIN.out(ssh("-T", "true"))  # so the login shell is needed, sshd's setting alone is not enough
     finally:
         LOGIN.out(f"rm -f {bashrc}")
@@ -140,12 +155,20 @@ def test_nobody_gets_in_where_nothing_is_kept_but_operators() -> None:
         refused = LOGIN.run(ssh("-T", "true"))
         assert refused.returncode != 0
         assert "can't be recorded" in refused.stderr
-        assert LOGIN.out("id -un").strip() == "root"  # by an operator's login
+        assert by_operator("-T", "id -un") == "aoki\n"
+        assert "aoki" in by_operator("-tt", "id -un")
     finally:
         LOGIN.out("systemctl start kakehashi-sessions.socket")
 
 
 def test_what_operators_automation_runs_is_logged_and_not_recorded() -> None:
     mark = uuid4().hex
-    LOGIN.out(f": {mark}")
+    assert by_operator("-T", f"echo {mark}; sudo -n id -u") == f"{mark}\n0\n"
     assert mark in LOGIN.out(f"journalctl -q -t kakehashi-command --since -5min --grep {mark} --output cat")
+    assert mark not in LOGIN.out("journalctl -q -t kakehashi-session --since -5min --output cat")
+
+
+def test_an_operators_terminal_is_recorded() -> None:
+    mark = uuid4().hex
+    assert mark in by_operator("-tt", f"echo {mark}")
+    assert mark in of_log_server(mark, "aoki")

@@ -105,6 +105,15 @@ def test_without_room_nobody_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert "no room left" in one.ask(BEGIN)
 
 
+def test_sessions_of_one_user_at_once_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "AT_ONCE", 1)
+    with Kept(tmp_path, tmp_path) as first, Kept(tmp_path, tmp_path) as second:
+        assert first.ask(BEGIN).startswith("kept ")
+        assert "run already" in second.ask(BEGIN)
+    with Kept(tmp_path, tmp_path) as third:
+        assert third.ask(BEGIN).startswith("kept ")
+
+
 def test_counts_of_past_days_go(tmp_path: Path) -> None:
     budget = keeper.Budget(tmp_path, 10)
     assert budget.take("sato", 4, 0)
