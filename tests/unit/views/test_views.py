@@ -27,11 +27,11 @@ def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) 
 @pytest.mark.parametrize(
     ("host", "roles"),
     [
-        ("login1", {"base", "packet_filter", "login_restriction", "login_server", "log_forwarding"}),
-        ("flow-gw1", {"base", "packet_filter", "login_restriction", "gateway", "log_forwarding"}),
-        ("data1", {"base", "packet_filter", "login_restriction", "data_server", "log_forwarding"}),
-        ("mdx1", {"base", "packet_filter", "login_restriction", "log_forwarding"}),
-        ("log1", {"base", "packet_filter", "login_restriction", "log_server"}),
+        ("login1", {"base", "packet_filter", "session_recording", "login_restriction", "login_server", "log_forwarding"}),
+        ("flow-gw1", {"base", "packet_filter", "session_recording", "login_restriction", "gateway", "log_forwarding"}),
+        ("data1", {"base", "packet_filter", "session_recording", "login_restriction", "data_server", "log_forwarding"}),
+        ("mdx1", {"base", "packet_filter", "session_recording", "login_restriction", "log_forwarding"}),
+        ("log1", {"base", "packet_filter", "session_recording", "login_restriction", "log_server"}),
     ],
 )
 def test_each_managed_host_gets_its_roles(views: dict[str, View], host: str, roles: set[str]) -> None:
