@@ -43,7 +43,7 @@ def main() -> int:
             return _replay(given.session, given.speed if given.play else 0)
         return _record() if given.command == "record" else _receive()
     except (store.StoreError, OSError, ValueError) as error:
-        print(f"kakehashi-audit: {error}", file=sys.stderr)
+        sys.stderr.write(f"kakehashi-audit: {error}\n")
         return 2
 
 
@@ -62,10 +62,10 @@ def _receive() -> int:
 def _verify(heads: list[Head]) -> int:
     verdict = verify(store.lines(Path(store.DIRECTORY)), heads)
     for fault in verdict.faults:
-        print(fault)
+        sys.stdout.write(f"{fault}\n")
     if verdict.head is not None:
-        print(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}")
-    print("the chain is broken" if verdict.faults else "the chain is whole")
+        sys.stdout.write(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}\n")
+    sys.stdout.write("the chain is broken\n" if verdict.faults else "the chain is whole\n")
     return 1 if verdict.faults else 0
 
 
@@ -80,7 +80,7 @@ def _told() -> dict[str, words.Told]:
 def _sessions(user: str, host: str) -> int:
     found = {k: t for k, t in _told().items() if (not user or t.user == user) and (not host or t.host == host)}
     for line in recordings.session_lines(found, _recordings()):
-        print(line)
+        sys.stdout.write(f"{line}\n")
     return 0
 
 
@@ -92,9 +92,9 @@ def _replay(session: str, speed: float) -> int:
     if speed > 0:
         recordings.play(shown, speed)
     else:
-        print(recordings.as_lines(shown))
+        sys.stdout.write(f"{recordings.as_lines(shown)}\n")
     end = f"status {told.status}" if told.status else "no end was told yet"
-    print(f"\n{told.session} on {told.host}: {wrong or 'whole'}; {end}", file=sys.stderr)
+    sys.stderr.write(f"\n{told.session} on {told.host}: {wrong or 'whole'}; {end}\n")
     return 1 if wrong else 0
 
 

@@ -151,4 +151,5 @@ def receive(port: int, senders: Sequence[str], room: Path) -> None:
 
 def say(text: str) -> None:
     """Tell the log server's own journal."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

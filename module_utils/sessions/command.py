@@ -22,7 +22,7 @@ def main() -> int:
     try:
         settings = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        print(f"This session can't be recorded: {SETTINGS} can't be read ({error}).", file=sys.stderr)
+        sys.stderr.write(f"This session can't be recorded: {SETTINGS} can't be read ({error}).\n")
         return REFUSED
     if sys.argv[1:] == ["check"]:
         return 0  # it begins, and its settings can be read

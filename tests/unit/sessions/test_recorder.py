@@ -62,11 +62,16 @@ class Keeping(Thread):
         return b"".join(f.data for f in frames.unpack(self.kept) if f.stream == stream)
 
 
+def feed(to: int, given: bytes) -> None:
+    os.write(to, given)
+    os.close(to)
+
+
 def relayed(argv: list[str], given: bytes, keeping: Keeping) -> tuple[bytes, str]:
     """Return what came out of a command through a relay, and how it ended."""
     keeping.start()
     (source, to), (out, target) = os.pipe(), os.pipe()
-    feeding = Thread(target=lambda: (os.write(to, given), os.close(to)), daemon=True)
+    feeding = Thread(target=feed, args=(to, given), daemon=True)
     feeding.start()
     said = bytearray()
 
