@@ -84,7 +84,8 @@ ssh: need-root deps ## Log in to a node of the twin as an operator: make ssh NOD
 	@python -m twin --name "$(TWIN)" ssh "$(NODE)"
 
 .PHONY: judges
-judges: need-root deps ## Have ssh-audit judge every sshd on the twin: playbooks/judges.yml
+judges: need-root deps ## Have ssh-audit, OpenSCAP and Lynis judge the twin: playbooks/judges.yml
+	@$(STAGE) "$@: pack the judges" python -m plugin_utils.judges_pack build/judges
 	@$(STAGE) $@ tools/playbook.sh playbooks/judges.yml
 
 .PHONY: twin-down
@@ -101,10 +102,15 @@ show: deps ## Print the fabric: hosts, segments, flows, who may log in where; dr
 proof: deps ## Prove on paper who can log in where, from what the roles would write: no host is asked
 	@$(STAGE) $@ python -m plugin_utils.proof_run "$(INVENTORY)" --json evidence/proof.json
 
+.PHONY: standards
+standards: deps ## Show what is enforced and tried by statements of SATRE and Japanese guidelines, with the last results
+	@python -m plugin_utils.standards_run "$(INVENTORY)"
+
 .PHONY: docs
 docs: deps ## Write docs/reference/ from the sources: inventory, roles, modules
 	@python -m tools.generate_docs
 	@python -m tools.attacks_page
+	@python -m tools.standards_page
 
 .PHONY: bench
 bench: need-root deps-test ## Measure, and write the figures to benchmarks/ (root)

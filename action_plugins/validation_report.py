@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from module_utils.fabric.problems import FabricError
 from plugin_utils import evidence
 from plugin_utils.findings import gathered_run
+from plugin_utils.standards import run_line
 
 _RED, _GREEN, _PLAIN = "\033[31m", "\033[32m", "\033[0m"
 
@@ -43,6 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
             raise AnsibleActionFail(message) from error
         for line in evidence.report_lines(run, str(path)):
             Display().display(_coloured(line), screen_only=False)
+        Display().display(run_line(arguments["sources"], run.fabric.name, Path(arguments["directory"])), screen_only=False)
         result.update(changed=False, evidence=str(path), holds=data["holds"])
         if run.failing:
             result.update(failed=True, msg=evidence.verdict_line(run))

@@ -26,11 +26,15 @@ keep() { # once for a run: keep /etc and the ruleset, and let the host put itsel
     {
         declare -f
         # shellcheck disable=SC2016
-        printf '%s\n' "KEEP=$KEEP" 'find "$KEEP/alive" -mmin -5 | grep -q . || { give_back && finish; }'
+        printf '%s\n' "KEEP=$KEEP" alone 'find "$KEEP/alive" -mmin -5 | grep -q . || { give_back && finish; }'
     } >"$KEEP/back"
     touch "$KEEP/alive"
     systemctl is-active --quiet kakehashi-attack-back.timer ||
         systemd-run --quiet --collect --unit=kakehashi-attack-back --on-active=60 --on-unit-active=60 bash "$KEEP/back"
+}
+
+keep_on() { # what is kept stays; where the host has put itself back, because nobody came for long, keep it anew
+    if [[ -e $KEEP/alive ]]; then touch "$KEEP/alive"; else keep; fi
 }
 
 give_back() { # exactly what was kept: files with owner, mode and time, the ruleset, and services that have read it
@@ -59,11 +63,12 @@ finish() {
     rm -rf "$KEEP" /run/kakehashi-attack.busy
 }
 
-settle() { # let both sshds read their configuration, and wait until they have
+settle() { # let all sshds read their configuration, and wait until they have
     install -d -m 755 /run/sshd # gone where a socket starts sshd and it doesn't run
     /usr/sbin/sshd -t || { echo "attack broken: sshd refuses its configuration" >&2; return 1; }
     again ssh /run/sshd.pid
     [[ ! -e /etc/ssh/sshd_config_data ]] || again kakehashi-data-sshd /run/kakehashi-data-sshd/sshd.pid
+    [[ ! -e /etc/ssh/sshd_config_sign ]] || again kakehashi-sign-sshd /run/kakehashi-sign-sshd/sshd.pid
 }
 
 again() { # UNIT PIDFILE: sshd removes the file when it starts anew, and writes it when it listens
@@ -100,6 +105,15 @@ data_set() { # the same for the data sshd
     shift
     sed -i "/^$keyword /d" /etc/ssh/sshd_config_data
     [[ $# -eq 0 ]] || sed -i "1i $keyword $*" /etc/ssh/sshd_config_data
+}
+
+by_certificate() { # whether accounts come with certificates here: then no file says what a key is good for
+    grep -q '^    TrustedUserCAKeys ' /etc/ssh/sshd_config && [[ ! -e /etc/ssh/authorized_keys.d/$LOGIN ]]
+}
+
+key_alone() { # OPTIONS: the key does without a certificate, with these options in its line
+    sed -i 's/^    TrustedUserCAKeys .*/    TrustedUserCAKeys none/' /etc/ssh/sshd_config
+    echo "$* $SHOWN" >"/etc/ssh/authorized_keys.d/$LOGIN"
 }
 
 key_files() { # the files with the user's keys, of people's logins and of data

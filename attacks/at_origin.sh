@@ -102,6 +102,23 @@ certified() { # OPTION...: the key shown bears a certificate by an authority of 
     ssh-keygen -q -s "$place/authority" -I attack "$@" "$place/key0.pub"
 }
 
+right_one() { # a certificate that is as it should be gets in, so what is refused after it is refused for what differs
+    certified -I right -n "$LOGIN"
+    client target true </dev/null >/dev/null 2>"$place/right" || broken "a right certificate is refused: $(tail -n 1 "$place/right")"
+}
+
+asked() { # ACCOUNT OPTION...: ask the signer for a certificate of a key of our own
+    local account=$1 key
+    shift
+    ssh-keygen -q -t ed25519 -N '' -f "$place/asked" || broken "no key could be made"
+    key=$(cut -d ' ' -f 1,2 "$place/asked.pub")
+    reach "$ADDRESS" "$PORT" || return 0
+    printf '{"account": "%s", "key": "%s"}' "$account" "$key" |
+        client -T -l "$SIGNING_USER" "$@" target 2>"$place/said" | grep -q '^ssh-ed25519-cert' && yes
+    cat "$place/said" >&2
+    grep -q '^refused: ' "$place/said" && no not-allowed "$(grep '^refused: ' "$place/said")"
+}
+
 another_machine() { # [ADDRESS]: from here on this is another machine on the segment, with a free address or the one given
     local address=${1:-$FREE} name=attack$$ flag=()
     ip netns add "$name" || broken "no network namespace"

@@ -15,8 +15,8 @@ from module_utils.fabric.problems import FabricError
 from plugin_utils import audit
 
 
-def audit_setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each log server, the heads that earlier runs saw."""
+def audit_setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return, for each log server, the heads that earlier runs saw, and since when it has to have kept records."""
     try:
         return audit.setup([str(source) for source in sources], directory, forget)
     except (FabricError, PlanError) as error:

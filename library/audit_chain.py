@@ -9,6 +9,7 @@ short_description: Verify the audit's chain on a log server and read its records
 version_added: "0.1.0"
 description:
   - Verifies the whole chain against itself and against O(heads), and returns the records since a time and behind the newest head.
+  - Records of O(heads) that had to be kept longer may not be missing, whatever the chain says of what was due to go.
   - Whoever is root on the log server could have it say anything, so the caller verifies again what it is given.
 options:
   heads:
@@ -30,9 +31,16 @@ options:
         type: str
         required: true
       seen:
-        description: When it was seen.
+        description: When it was seen, as in C(2026-12-01 01:00:00), in UTC. One that doesn't say is held to be young.
         type: str
         default: ""
+  kept_since:
+    description:
+      - Records of heads that were seen since then have to be there. In seconds since 1970, by the caller's clock and as long ago
+        as the caller's inventory says that records are kept.
+      - 0 asks for the records of all heads.
+    type: int
+    default: 0
   days:
     description: Records of so many days are returned; 0 returns all.
     type: int
@@ -93,6 +101,7 @@ HEAD = {
 SPEC = {
     "heads": {"type": "list", "elements": "dict", "default": [], "options": HEAD},
     "days": {"type": "int", "default": 30},
+    "kept_since": {"type": "int", "default": 0},
 }
 
 
@@ -108,7 +117,7 @@ def main() -> None:
     since = int((time.time() - days * 86400) * 1_000_000) if days else 0
     try:
         lines = list(store.lines(directory))
-        verdict = chain.verify(lines, heads)
+        verdict = chain.verify(lines, heads, module.params["kept_since"])
         growing = all(store.append_only(path) for path in (directory, *store.files(directory)))
         active = run(["systemctl", "is-active", "--quiet", "kakehashi-audit.service"], ReadError).returncode == 0
     except (store.StoreError, ReadError) as error:

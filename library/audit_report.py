@@ -10,7 +10,8 @@ version_added: "0.1.0"
 description:
   - Verifies what playbooks/audit.yml read from the log servers against itself and against the heads of earlier runs.
   - Prints logins as a table and refusals by count, and writes C(audit.json) for its owner only.
-  - Fails where a chain is not whole, a log server was not read, or an operator logged in outside the plan.
+  - Fails where a chain is not whole, a log server was not read, or there is a plan and somebody logged in who is not in it,
+    an operator outside every window or a name that is neither a present account's nor an operator's.
 options:
   sources:
     description: The inventory sources of the run.
@@ -64,7 +65,7 @@ evidence:
   type: str
   returned: always
 holds:
-  description: Whether the chains are whole and every login of an operator was planned, as far as there is a plan.
+  description: Whether the chains are whole and no login was unplanned, as far as there is a plan.
   type: bool
   returned: always
 """

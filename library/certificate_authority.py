@@ -89,7 +89,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.certificates import openssl
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
-from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, plan
+from ansible.module_utils.files.plan import Directory, File, PlanError, Step, Wish, plan
 
 REQUEST = {
     "name": {"type": "str", "required": True},
@@ -146,7 +146,7 @@ def _authority(module: AnsibleModule) -> tuple[list[str], str]:
     return [str(path)], text
 
 
-def _steps(wish: Wish) -> list:  # type: ignore[type-arg] # steps of files.plan
+def _steps(wish: Wish) -> list[Step]:
     return list(plan(wish, observe(wish)))
 
 

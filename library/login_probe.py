@@ -46,6 +46,13 @@ options:
     type: list
     elements: str
     default: []
+  certificates:
+    description:
+      - The certificate of each of O(identities), in the same order, empty where it has none. It is shown before the key itself.
+      - None at all where no identity has one.
+    type: list
+    elements: str
+    default: []
   known_hosts:
     description: Lines of known hosts; a host whose key is not among them is not logged in to.
     type: list
@@ -130,6 +137,7 @@ ARGUMENTS = {
     },
     "identities": {"type": "list", "elements": "str", "default": []},
     "private_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "certificates": {"type": "list", "elements": "str", "default": []},
     "known_hosts": {"type": "list", "elements": "str", "required": True, "no_log": False},
     "extra": {"type": "list", "elements": "list", "default": []},
     "full": {"type": "bool", "default": False},
@@ -146,11 +154,14 @@ def main() -> None:
     given = module.params
     if len(given["identities"]) != len(given["private_keys"]):
         module.fail_json(msg="Nothing was tried: private_keys must hold one key for each of identities, in the same order.")
+    certificates = given["certificates"] or [""] * len(given["identities"])
+    if len(certificates) != len(given["identities"]):
+        module.fail_json(msg="Nothing was tried: certificates must hold one text for each of identities, in the same order.")
     try:
         made = run_probe(
             plan_from_data(given["plan"]),
             {user["name"]: user["identities"] for user in given["users"]},
-            list(map(Identity, given["identities"], given["private_keys"])),
+            [Identity(*one) for one in zip(given["identities"], given["private_keys"], certificates, strict=True)],
             given["known_hosts"],
             Limits(given["workers"], given["tcp_timeout"], given["attempt_timeout"], given["lifetime"]),
             full=given["full"],

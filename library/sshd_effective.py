@@ -68,6 +68,10 @@ options:
     description: Meant values that differ for operators.
     type: dict
     default: {}
+  account_settings:
+    description: Meant values that differ for accounts.
+    type: dict
+    default: {}
   jump_targets:
     description: Where operators may jump to, as PermitOpen has it (C(192.0.2.1:22), C([2001:db8::1]:22)). Checked for names.
     type: list
@@ -165,6 +169,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "pam_stack": {"type": "str", "required": True},
     "settings": {"type": "dict", "required": True},
     "operator_settings": {"type": "dict", "default": {}},
+    "account_settings": {"type": "dict", "default": {}},
     "jump_targets": STRINGS,
     "programs": STRINGS,
     "report_only": {"type": "bool", "default": False},
@@ -198,6 +203,7 @@ def main() -> None:
             pam_stack=given["pam_stack"],
             settings=given["settings"],
             operator_settings=given["operator_settings"],
+            account_settings=given["account_settings"],
             pam_modules=pam_modules(),
             deployer=deployer,
         )

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from module_utils.attacks.judge import Seen, outcome_of
 from module_utils.attacks.places import Stage
 from module_utils.attacks.rounds import Plan, Round, Trial
+from module_utils.identity.broker import CERTIFICATES
 from module_utils.matrix.classify import Ran
 from module_utils.matrix.clients import run_client
 from module_utils.matrix.outcomes import Outcome
@@ -31,6 +33,8 @@ _AT_ONCE_ON_A_HOST = 6
 _AGAIN = ("dropped", "timeout", "unknown")
 _RETRIES = 2
 _NO_SSH = 255
+_ASKER, _CERTIFICATE_SECONDS = "kakehashi-certificate", 60
+"""What makes an account's certificate on a login server, and how long one is shown; it lives two minutes or more."""
 _MADE = {"fresh": "ed25519", "authority": "ed25519", "rsa": "rsa"}
 """Keys that are made for the run, and their types."""
 
@@ -70,6 +74,8 @@ class Driver:
         self._using: Counter[str] = Counter()
         self._kept: set[str] = set()
         self._onward: dict[str, asyncio.Task[str]] = {}
+        self._certificates: dict[str, tuple[float, str]] = {}
+        self._certifying = asyncio.Lock()
         self._at_host = (DIRECTORY / "at_host.sh").read_text(encoding="utf-8")
         self._at_origin = (DIRECTORY / "at_origin.sh").read_text(encoding="utf-8")
 
@@ -117,22 +123,24 @@ class Driver:
 
     async def _give_back(self, one: Round, here: Stage) -> None:
         scripts = dict(one.undo)
-        for host in one.changes:
+        armed = {host for host, _script in one.arm}
+        # First those on whom nothing was changed: what they undo may be the way to the others.
+        for host in sorted(one.changes, key=lambda name: name in armed):
             # An undo comes last: what it starts anew reads what was given back.
             back = await self._as_root(host, f"give_back && {{\n{scripts.get(host, ':')}\n}}\n", here, settle=False)
             if back.status != 0:
                 raise AttackError(f"{host}: could not be given back what it had ({back.stderr.strip()[-200:]}); restore the node")
 
     async def _keep(self, host: str) -> None:
-        if host not in self._kept:
-            self._kept.add(host)
-            kept = await self._as_root(host, "keep", None, settle=False)
-            if kept.status != 0:
-                raise AttackError(f"{host}: what it has could not be kept ({kept.stderr.strip()[-200:]})")
+        verb = "keep_on" if host in self._kept else "keep"
+        self._kept.add(host)
+        kept = await self._as_root(host, verb, None, settle=False)
+        if kept.status != 0:
+            raise AttackError(f"{host}: what it has could not be kept ({kept.stderr.strip()[-200:]})")
 
     async def _end(self) -> None:
         for host in sorted(self._kept):
-            await self._as_root(host, "give_back && finish", None, settle=False)
+            await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
         for master in self._masters.values():
             if master.returncode is None:
                 os.killpg(master.pid, signal.SIGTERM)
@@ -150,10 +158,11 @@ class Driver:
         here = trial.stage
         nonce = secrets.token_hex(8)
         host = here.hosts[here.attempt.tried_at]
-        keys = [await self._key(name, here) for name in here.attempt.keys]
         known = Path(self._ways.known_hosts).read_text(encoding="utf-8")
-        names = [name if name == "authority" else f"key{number}" for number, name in enumerate(here.attempt.keys)]
-        files = [("known_hosts", known), *zip(names, keys, strict=True)]
+        files = [
+            ("known_hosts", known),
+            *[file for number in range(len(here.attempt.keys)) for file in await self._shown(number, here)],
+        ]
         script = "\n".join(
             [
                 f"N1={nonce[:8]} N2={nonce[8:]}",
@@ -190,6 +199,15 @@ class Driver:
                 found[variable] = ran.stdout.strip()
         return found
 
+    async def _shown(self, number: int, here: Stage) -> list[tuple[str, str]]:
+        """Return the files, by name, of one of the keys that an attempt shows: ssh finds a certificate by its name."""
+        name = here.attempt.keys[number]
+        file = name if name == "authority" else f"key{number}"
+        found = [(file, await self._key(name, here))]
+        if name == "onward" and (certificate := await self._certificate(here.hosts["login"], here.account)):
+            found.append((f"{file}-cert.pub", certificate))
+        return found
+
     async def _key(self, name: str, here: Stage) -> str:
         if name in _MADE:
             path = self._sockets / f"made-{name}"
@@ -214,6 +232,19 @@ class Driver:
         if ran.status != 0:
             raise AttackError(f"{server}: {account} has no onward key there; run playbooks/site.yml first")
         return ran.stdout
+
+    async def _certificate(self, server: str, account: str) -> str:
+        """Return a certificate of an account's onward key, empty where there are none; a new one once a minute."""
+        async with self._certifying:
+            made, text = self._certificates.get(account, (0.0, ""))
+            if not made or time.monotonic() - made > _CERTIFICATE_SECONDS:
+                script = f"! command -v {_ASKER} >/dev/null || {{ {_ASKER} {account} && cat {CERTIFICATES}/{account}-cert.pub; }}"
+                ran = await self._on(server, script, _ARM_SECONDS)
+                if ran.status != 0:
+                    raise AttackError(f"{server}: {account} gets no certificate there ({ran.stderr.strip()[-160:]})")
+                text = ran.stdout
+                self._certificates[account] = time.monotonic(), text
+            return text
 
     async def _on(self, host: str, script: str, seconds: float) -> Ran:
         """Run a script as root on a host."""

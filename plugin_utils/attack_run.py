@@ -21,6 +21,7 @@ import yaml
 from module_utils.attacks.judge import Seen, as_data, counts, judge
 from module_utils.attacks.model import Catalogue
 from module_utils.attacks.parse import CatalogueError
+from module_utils.attacks.places import NOBODY
 from module_utils.attacks.rounds import Plan, plan_rounds
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.problems import FabricError
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fabric = load_fabric(*chosen.inventory)
         ways = twin_ways(chosen.inventory, fabric)
         plan = plan_rounds(fabric, catalogue, names=chosen.only, counter=not chosen.no_counter_tests)
+        _somebody(plan)
         return _attack(chosen, catalogue, fabric, plan, ways)
     except (CatalogueError, FabricError, AttackError) as error:
         print(error, file=sys.stderr)
@@ -91,6 +93,13 @@ def _known(catalogue: Catalogue, names: Sequence[str]) -> None:
         raise AttackError(f"{', '.join(unknown)}: no such attempt; docs/attacks.md lists them")
 
 
+def _somebody(plan: Plan) -> None:
+    """Refuse to leave attempts out because there is nobody to make them as."""
+    nobody = sorted({reason for reason in plan.left_out.values() if reason in NOBODY})
+    if nobody:
+        raise AttackError(f"{', '.join(nobody)}, so nothing can be tried as one; mark one `probe: true` in the twin's inventory")
+
+
 def _attack(chosen: argparse.Namespace, catalogue: Catalogue, fabric: Fabric, plan: Plan, ways: Ways) -> int:
     begun, start = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ"), time.monotonic()
     seen = asyncio.run(_interruptible(Driver(ways, lambda text: print(text, file=sys.stderr, flush=True)), plan))
@@ -104,7 +113,7 @@ def _attack(chosen: argparse.Namespace, catalogue: Catalogue, fabric: Fabric, pl
         "begun": begun,
         "seconds": round(seconds, 1),
         "counts": counts(rows),
-        "holds": not any(row.differences for row in rows),
+        "holds": bool(seen) and not any(row.differences for row in rows),
         "attempts": [
             {
                 "name": row.attempt.name,

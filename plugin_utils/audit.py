@@ -14,8 +14,10 @@ import yaml
 from module_utils.audit import chain, logins, plan, table
 from module_utils.audit.chain import Head
 from module_utils.audit.logins import Elevation, Login, Refusal
+from module_utils.audit.plan import People, Unplanned
+from module_utils.fabric.access import SIGNING_USER, is_signer
 from module_utils.fabric.logs import log_servers
-from module_utils.fabric.model import Fabric
+from module_utils.fabric.model import Fabric, Host
 from module_utils.fabric.paths import attachments_of, ways_in
 
 from .evidence import write_evidence
@@ -23,6 +25,7 @@ from .inventory import load_fabric
 
 FILE = "audit.json"
 REGISTERED = "audit_chain_read"
+KEPT = "log_server_kept_days"
 SCHEMA = 1
 
 
@@ -39,7 +42,7 @@ class Audit:
     logins: list[Login] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     elevations: list[Elevation] = field(default_factory=list)
-    unplanned: list[Login] | None = None
+    unplanned: list[Unplanned] | None = None
     own: list[Login] = field(default_factory=list)
 
     @property
@@ -48,11 +51,35 @@ class Audit:
         return not (self.faults or self.unread or self.unplanned)
 
 
-def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each log server, the heads that earlier runs saw; none for those that were set up anew."""
+def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return, for each log server, the ``heads`` that earlier runs saw, and since when (``kept_since``) it has to have records.
+
+    Those that were set up anew have no heads.
+    """
     fabric = load_fabric(*sources)
-    seen = earlier_heads(Path(directory), fabric.name)
-    return {h.name: [asdict(s) for s in ([] if h.name in forget else seen.get(h.name, []))] for h in log_servers(fabric)}
+    seen = {name: heads for name, heads in earlier_heads(Path(directory), fabric.name).items() if name not in forget}
+    return {
+        h.name: {"heads": [asdict(s) for s in seen.get(h.name, ())], "kept_since": kept_since(h)} for h in log_servers(fabric)
+    }
+
+
+def kept_since(server: Host) -> int:
+    """Return since when a log server has to have kept records, as the inventory declares it, in seconds since 1970.
+
+    The inventory alone is asked, and this machine's clock: what comes from the log server, facts too, is the word of who
+    is root there.
+    """
+    return int(datetime.now(UTC).timestamp()) - _kept_days(server) * 86400
+
+
+def _kept_days(server: Host) -> int:
+    own = next((o for o in server.overrides if o.variable == KEPT), None)
+    if own is None:
+        return chain.KEPT_DAYS
+    days = str(own.value) if own.known else ""
+    if not days.isdecimal() or not int(days):
+        raise plan.PlanError(f"{own.place}: {KEPT} is no number of days: write one, without a template")
+    return int(days)
 
 
 def earlier_heads(directory: Path, fabric: str) -> dict[str, list[Head]]:
@@ -85,7 +112,7 @@ def audit(
         if "lines" not in answer or answer.get("failed"):
             result.unread.append(f"{server.name}: {answer.get('msg') or 'it was not asked'}")
             continue
-        entries += _taken(result, server.name, answer, heads.get(server.name, ()))
+        entries += _taken(result, server, answer, heads.get(server.name, ()))
     result.logins = logins.logins(entries)
     result.refusals = list(logins.refusals(entries))
     result.elevations = list(logins.elevations(entries))
@@ -125,7 +152,7 @@ def evidence(result: Audit, fabric: Fabric, begun: str, forgotten: Sequence[str]
         "logins": [asdict(n) for n in result.logins],
         "refusals": [asdict(r) for r in result.refusals],
         "elevations": [asdict(e) for e in result.elevations],
-        "unplanned": None if result.unplanned is None else [asdict(n) for n in result.unplanned],
+        "unplanned": None if result.unplanned is None else [{**asdict(n.login), "why": n.why} for n in result.unplanned],
         "own": [asdict(n) for n in result.own],
     }
 
@@ -144,8 +171,11 @@ def report_lines(result: Audit, fabric: Fabric, where: str) -> Iterator[str]:
     yield f"Refusals by count ({len(result.refusals)})"
     yield from table.refusal_lines(result.refusals, names)
     if result.unplanned is not None:
-        yield f"Logins of operators that no window of the plan covers ({len(result.unplanned)})"
-        yield from table.login_lines(result.unplanned, kinds, names) if result.unplanned else ()
+        yield f"Unplanned logins ({len(result.unplanned)})"
+        for why in dict.fromkeys(n.why for n in result.unplanned):
+            those = [n.login for n in result.unplanned if n.why == why]
+            yield f"  by {why} ({len(those)})"
+            yield from table.login_lines(those, kinds, names)
     if result.own:
         yield f"Logins of this run itself, not held against the plan: {len(result.own)}"
     for title, rows in (("The log was tampered with", result.faults), ("Not read", result.unread)):
@@ -162,16 +192,16 @@ def verdict(result: Audit) -> str:
     parts = (
         (len(result.faults), "signs of tampering with the log"),
         (len(result.unread), "log servers not read"),
-        (len(result.unplanned or ()), "unplanned logins of operators"),
+        (len(result.unplanned or ()), "unplanned logins"),
     )
     said = ", ".join(f"{number} {words}" for number, words in parts if number)
     return f"The audit does not hold: {said}. Each is named in the report above."
 
 
-def _taken(result: Audit, name: str, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
+def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
     """Verify what a log server gave, here and anew, and return its entries."""
-    lines = [str(line) for line in answer["lines"]]
-    own = chain.verify(lines, heads)
+    name, lines = server.name, [str(line) for line in answer["lines"]]
+    own = chain.verify(lines, _within(lines, heads), kept_since(server))
     # The first of a part is not the chain's beginning; whether what is before it is whole, the log server has looked at.
     partial = "the records before "
     faults = dict.fromkeys([*answer.get("faults", ()), *(f for f in own.faults if not f.startswith(partial))])
@@ -182,23 +212,47 @@ def _taken(result: Audit, name: str, answer: Mapping[str, Any], heads: Sequence[
         result.unread.append(f"{name}: nothing is recorded there now, kakehashi-audit.service does not run")
     # What was found tampered with is not what later runs have to find again.
     if own.head is not None and not faults:
-        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        stamp = datetime.now(UTC).strftime(chain.SEEN)
         result.heads[name] = Head(own.head.chain, own.head.number, own.head.digest, stamp)
     return [record["data"] for record in chain.records(lines) if record["kind"] == chain.ENTRY]
+
+
+def _within(lines: Sequence[str], heads: Sequence[Head]) -> list[Head]:
+    """Return the heads to compare an answer with. It begins at the newest one or before; those before it were left out."""
+    first = next(chain.records(lines), None)
+    if first is None:
+        return list(heads)
+    begin = min(first["number"], max((head.number for head in heads), default=0))
+    return [head for head in heads if head.number >= begin or head.chain != chain.chain_of(first)]
 
 
 def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, str]) -> None:
     hosts = [h.name for h in fabric.managed_hosts]
     windows = plan.windows(planned, fabric.operators, hosts, fabric.groups)
     hops = {name: way.hops for name, way in ways_in(fabric).items()}
-    open_ones = plan.unplanned(result.logins, windows, fabric.operators, hops)
-    result.own = [n for n in open_ones if _is_own(n, fabric, mine, hops)]
-    result.unplanned = [n for n in open_ones if n not in result.own]
+    open_ones = plan.unplanned(result.logins, windows, people(fabric), hops)
+    result.own = [n.login for n in open_ones if _is_own(n, mine, fabric, hops)]
+    result.unplanned = [n for n in open_ones if n.login not in result.own]
 
 
-def _is_own(login: Login, fabric: Fabric, mine: tuple[str, str], hops: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether this run itself logged in: its person, since it began, where it has to read."""
-    person, begun = mine
+def people(fabric: Fabric) -> People:
+    """Return who may log in, planned or not, as the fabric declares it."""
+    present = frozenset(a.name for a in fabric.accounts.values() if a.state == "present")
+    return People(
+        accounts=present,
+        operators=frozenset(fabric.operators),
+        gone=frozenset(fabric.accounts) - present,
+        shared=frozenset(h.initial_user for h in fabric.hosts.values() if h.initial_user),
+        signing=SIGNING_USER,
+        signers=frozenset(h.name for h in fabric.hosts.values() if is_signer(fabric, h)),
+    )
+
+
+def _is_own(found: Unplanned, mine: tuple[str, str], fabric: Fabric, hops: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether this run itself logged in: its person, an operator, since it began, where it has to read."""
+    (person, begun), login = mine, found.login
+    if found.why != plan.NO_WINDOW:
+        return False
     since = datetime.strptime(begun, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1_000_000
     asked = {name for h in log_servers(fabric) for name in (h.name, *hops.get(h.name, ()))}
     return login.user == person and login.begin >= since and login.host in asked

@@ -128,13 +128,17 @@ def write_evidence(directory: Path, data: Mapping[str, Any], name: str = "valida
 
 
 def write_private(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON file for its owner only (0600), whole or not at all. A directory that lacks is made, for its owner only."""
+    """Write a JSON file as ``write_private_text`` does."""
+    write_private_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def write_private_text(path: Path, text: str) -> None:
+    """Write a file for its owner only (0600), whole or not at all. A directory that lacks is made, for its owner only."""
     path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.write("\n")
+            file.write(text)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

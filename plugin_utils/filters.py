@@ -10,18 +10,19 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from module_utils.fabric.problems import FabricError
+from module_utils.judges.exceptions import JudgesError
 
 Filter = Callable[..., Any]
 
 
 def in_words(call: Filter) -> Filter:
-    """Return ``call`` as a filter: raises AnsibleFilterError, with the same words, where it raises FabricError."""
+    """Return ``call`` as a filter: raises AnsibleFilterError, with the same words, where it raises FabricError or JudgesError."""
 
     @wraps(call)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
-        except FabricError as error:
+        except (FabricError, JudgesError) as error:
             raise AnsibleFilterError(str(error)) from error
 
     return wrapped

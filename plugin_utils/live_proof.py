@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
 from module_utils.access_control.role_files import data_set_mounts
 from module_utils.adoption.people import sudo_findings, users
-from module_utils.fabric.access import login_servers
+from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
-from module_utils.fabric.views import host_views
+from module_utils.fabric.views import host_view, host_views
 from module_utils.matrix.drift import (
     NETWORK,
     PACKET_FILTER,
@@ -22,9 +22,18 @@ from module_utils.matrix.drift import (
     layer_of,
     modes_drift,
     options_drift,
+    revocations_drift,
     ruleset_drift,
 )
-from module_utils.matrix.effective import DATA_CONFIG, DEFAULTS, PACKAGE_UNITS, RULESET, UNITS
+from module_utils.matrix.effective import (
+    DATA_CONFIG,
+    DEFAULTS,
+    PACKAGE_UNITS,
+    RULESET,
+    SIGN_CONFIG,
+    SIGNING_PUBLIC,
+    UNITS,
+)
 from module_utils.matrix.strangers import (
     acl_drift,
     listeners_drift,
@@ -34,12 +43,13 @@ from module_utils.matrix.strangers import (
     privileged_drift,
     shells_drift,
 )
+from module_utils.proof.authorities import POLICY, PUBLIC, blob, trusted
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
 
-from .render import NotRenderedError, Renderer, render_host
+from .render import AUTHORITIES, MadeKeys, NotRenderedError, Renderer, render_host
 
 EXCLUSIVE = ("/etc/ssh/sshd_config.d/", "/etc/ssh/sshd_config_", "/etc/ssh/authorized_keys", "/etc/security/access.d/")
 """Where only files of ours may lie."""
@@ -53,7 +63,8 @@ _NODNS = re.compile(r" nodns\b")
 
 def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
     """Yield all drift of managed hosts: running ruleset, files, and what the proof finds over both."""
-    views, renderer = host_views(fabric), Renderer(onward=onward_keys(fabric, effective))
+    made = MadeKeys(onward_keys(fabric, effective), signing_keys(fabric, effective), authorities(fabric, effective))
+    views, renderer = host_views(fabric), Renderer(made=made)
     for name, settings in effective.items():
         if not fabric.hosts[name].enforce:
             continue
@@ -63,16 +74,22 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         except NotRenderedError as error:
             yield Drift(name, SSHD, "files", str(error))
             continue
-        known = renderer.onward_known
-        wanted = {p: comparable(p, t, known) for p, t in files.items() if p not in _GENERATED}
+        wanted = {p: comparable(p, t, renderer.knows_keys_in(p)) for p, t in files.items() if p not in _GENERATED}
         exclusive = (*EXCLUSIVE, *(p for p in settings["files"] if any(fnmatch(p, unit) for unit in (*UNITS, *PACKAGE_UNITS))))
-        seen = {p: comparable(p, t, known) for p, t in settings["files"].items() if p in wanted or p.startswith(exclusive)}
+        seen = {
+            p: comparable(p, t, renderer.knows_keys_in(p))
+            for p, t in settings["files"].items()
+            if p in wanted or p.startswith(exclusive)
+        }
         yield from files_drift(name, wanted, seen, exclusive)
         yield from options_drift(name, settings["daemons"], settings["files"].get(DEFAULTS, ""), wanted)
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
         yield from sudo_drift(name, settings["files"], views[name])
         yield from daemons_drift(name, settings)
-        arguments = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
+        arguments: dict[str, Any] = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
+        if AUTHORITIES in wanted and "revoked" in settings:
+            revoked = arguments.get("login_restriction_revoked", views[name]["login_restriction"]["revoked"])
+            yield from revocations_drift(name, revoked, settings["revoked"])
         try:
             yield from strangers_drift(name, settings, views[name], arguments)
         except (AttributeError, LookupError, TypeError, ValueError):
@@ -93,6 +110,25 @@ def onward_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, list[
             if match := _ONWARD_PUBLIC.fullmatch(path):
                 keys.setdefault(match[1], []).append(text.strip())
     return keys
+
+
+def signing_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the public keys by which login servers ask signers, as found; ``None`` where one was not read."""
+    return _public_keys([host.name for host in login_servers(fabric)], effective, SIGNING_PUBLIC)
+
+
+def authorities(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the signers' public keys, as found; ``None`` where one was not read."""
+    return _public_keys([host.name for host in signers(fabric)], effective, PUBLIC)
+
+
+def _public_keys(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str] | None:
+    return _public_keys_read(hosts, effective, path) if all(name in effective for name in hosts) else None
+
+
+def _public_keys_read(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str]:
+    found = ((name, effective[name]["files"].get(path, "").strip()) for name in hosts if name in effective)
+    return {name: text for name, text in found if text}
 
 
 def groups(text: str) -> dict[str, int]:
@@ -121,6 +157,9 @@ def daemons_drift(host: str, settings: Mapping[str, Any]) -> Iterator[Drift]:
     if settings.get("data_sshd_stale"):
         words = "was changed after the data service read it, so other rules may be in force: reload kakehashi-data-sshd"
         yield Drift(host, SSHD, DATA_CONFIG, words)
+    if settings.get("sign_sshd_stale"):
+        words = "was changed after the signer read it, so other rules may be in force: reload kakehashi-sign-sshd"
+        yield Drift(host, SSHD, SIGN_CONFIG, words)
     state = settings.get("filter_at_boot", "enabled")
     if state != "enabled":
         yield Drift(
@@ -144,7 +183,9 @@ def strangers_drift(
     yield from privileged_drift(host, settings.get("privileged", {}))
     rules = overrides.get("packet_filter_input", view["packet_filter"]["input"])
     declared = {rule["port"] for rule in rules if rule["protocol"] == "tcp"}
+    sign = view.get("certificate_authority")
     logins = {22} | ({overrides.get("data_server_port", data["port"])} if data else set())
+    logins |= {overrides.get("certificate_authority_port", sign["port"])} if sign else set()
     yield from listeners_drift(host, settings.get("listening", ()), settings.get("socket_units", ""), declared, logins)
     if data:
         root = overrides.get("data_server_root", "/srv/kakehashi")
@@ -154,7 +195,8 @@ def strangers_drift(
 
 def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str, Mapping[str, Port]]) -> Iterator[Drift]:
     """Yield what the static proof finds over the files and the running rulesets of the hosts that were read."""
-    artefacts = Artefacts({name: artefact_files(settings) for name, settings in effective.items()}, ports)
+    hosts = {name: artefact_files(settings) for name, settings in effective.items()}
+    artefacts = Artefacts({**_signers_not_read(fabric, effective), **hosts}, ports)
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in prove(fabric, artefacts).findings:
         host = fabric.hosts.get(finding.host)
@@ -163,6 +205,22 @@ def proof_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str
         if host is None or host.enforce:
             alike.setdefault((finding.host, finding.layer, finding.kind, finding.reason), []).append(finding)
     yield from (_as_drift(found) for found in alike.values())
+
+
+def _signers_not_read(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the files that matter of signers that weren't read, which have a row of their own: they count as declared.
+
+    Which key is theirs isn't known then: as many keys that hosts trust are taken for theirs as there are such signers.
+    """
+    unread = [signer for signer in signers(fabric) if signer.name not in effective]
+    known = {blob(key) for key in _public_keys_read([s.name for s in signers(fabric)], effective, PUBLIC).values()}
+    texts = (settings["files"].get(AUTHORITIES, "") for settings in effective.values())
+    strange = dict.fromkeys(key for text in texts for _number, key in trusted(text) if key not in known)
+    renderer = Renderer()
+    return {
+        signer.name: {POLICY: renderer.host(host_view(fabric, signer), signer.overrides)[POLICY], PUBLIC: f"{key}\n"}
+        for signer, key in zip(unread, strange, strict=False)
+    }
 
 
 def artefact_files(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -175,7 +233,7 @@ def comparable(path: str, text: str, known: bool = True) -> str:
 
     Keys stand without their comments; where the onward keys aren't ``known``, one key is like another.
     """
-    if "authorized_keys" in path:
+    if "authorized_keys" in path or path in (AUTHORITIES, PUBLIC):
         return _KEY.sub(r"\1" if known else "key", text)
     return _NODNS.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text)))
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,16 @@ def objections(sources: Sequence[str | Path]) -> list[str]:
 def _proof(fabric: Fabric) -> Proof:
     proof = prove(fabric, render_fabric(fabric))
     proof.findings += extra_admins(fabric)
+    proof.fabric = fabric.name
     return proof
 
 
 def as_json(proof: Proof) -> dict[str, Any]:
-    """Return a proof as plain data."""
+    """Return a proof as plain data, with the time of now."""
     return {
+        "kind": "proof",
+        "fabric": proof.fabric,
+        "begun": datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ"),
         "holds": proof.holds,
         "summary": proof.summary(),
         "declared": proof.declared,

@@ -5,9 +5,11 @@ It uses the roles' own templates, defaults and pure functions; ``render_host`` s
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,25 +17,49 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.nativetypes import NativeEnvironment
 
-from module_utils.access_control.role_files import authorized_keys_files, target_notes, with_onward_keys
+from module_utils.access_control.role_files import (
+    authority_lines,
+    authorized_keys_files,
+    target_notes,
+    with_onward_keys,
+)
 from module_utils.fabric.model import Fabric, Override
 from module_utils.fabric.views import View, host_view
+from module_utils.identity.sources import client_keys, policy, with_signing_keys
 from module_utils.network import declared
 from module_utils.people.plan import RECORDED_SHELL, parse, sudoers
+from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.declared import Declaration
 from module_utils.proof.world import Artefacts, planned_switches
 
 ROOT = Path(__file__).resolve().parents[1]
 ONWARD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 """Stands for the key that is made on a login server when the fabric is built: which key it is changes no answer."""
+AUTHORITIES = "/etc/ssh/kakehashi-user-authorities"
+SIGNING_KEYS = "/etc/ssh/authorized_keys_sign.d/"
 SYSTEM_USERS = ("root:x:0:0:root:/root:/bin/bash\n", "root:x:0:\n", "root:*:19000:0:99999:7:::\n")
 """The lines of passwd, group and shadow that a new Debian has for root."""
+
+SYSTEM = 900
+"""The first number for system users that roles make."""
 
 OTHERS = 60000
 """The first number for people who log in by an override, and whom role base doesn't make."""
 
 Files = dict[str, str]
 _Rendered = TypeVar("_Rendered")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKeys:
+    """Public keys that hosts made for themselves, as far as they are known; others are stood for.
+
+    ``onward`` by account, ``signing`` by login server (by which it asks signers), ``authorities`` by signer.
+    """
+
+    onward: Mapping[str, Sequence[str]] | None = None
+    signing: Mapping[str, str] | None = None
+    authorities: Mapping[str, str] | None = None
 
 
 class NotRenderedError(ValueError):
@@ -56,17 +82,18 @@ class _Arguments:
 class Renderer:
     """Holds the compiled templates and defaults of the roles below ``root``."""
 
-    def __init__(self, root: Path = ROOT, onward: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Name the repository whose roles are rendered, and the onward keys by account where they are known."""
+    def __init__(self, root: Path = ROOT, made: MadeKeys = MadeKeys()) -> None:
+        """Name the repository whose roles are rendered, and the keys that hosts made where they are known."""
         self._root = root
-        self._onward = onward
+        self._made = made
         self._templates: dict[str, Template] = {}
         self._variables: dict[str, dict[str, Any]] = {}
 
-    @property
-    def onward_known(self) -> bool:
-        """Return whether the onward keys are the real ones."""
-        return self._onward is not None
+    def knows_keys_in(self, path: str) -> bool:
+        """Return whether the keys in a file that hosts made for themselves are the real ones."""
+        if path in (AUTHORITIES, PUBLIC):
+            return self._made.authorities is not None
+        return (self._made.signing if path.startswith(SIGNING_KEYS) else self._made.onward) is not None
 
     def host(self, view: View, overrides: Iterable[Override] = ()) -> Files:
         """Return the text of every artefact of a managed host by its path, as the roles would write it.
@@ -102,6 +129,8 @@ class Renderer:
             files |= self._session_recording(view)
         if "data_server" in view.of_fabric:
             files |= self._data_server(view)
+        if "certificate_authority" in view.of_fabric:
+            files |= self._certificate_authority(view)
         if "gateway" in view.of_fabric and self._values("packet_filter", view)["packet_filter_enforce"]:
             files["/etc/kakehashi/forwarding.conf"] = self._render("gateway", "forwarding.conf.j2", view)
         return files
@@ -121,7 +150,13 @@ class Renderer:
         # Who is locked once the role enforces stays as open as found until then.
         locked = base["base_locked_users"] if base["base_enforce"] else []
         others += [name for name in base["base_locked_users"] if name not in locked]
-        return _user_files(present, data, others, locked)
+        return _user_files(present, data, others, locked, self._system_users(view))
+
+    def _system_users(self, view: _Arguments) -> list[tuple[str, str]]:
+        if "certificate_authority" not in view.of_fabric:
+            return []
+        values = self._values("certificate_authority", view)
+        return [(values["__certificate_authority_user"], values["__certificate_authority_shell"])]
 
     def _login_restriction(self, view: _Arguments) -> Files:
         """Return what decides logins; of an observing host the rules that nothing obeys, and its own files stay."""
@@ -135,6 +170,7 @@ class Renderer:
             "/etc/pam.d/sshd": self._render(role, "pam_sshd.j2", view),
             "/etc/ssh/sshd_config": self._render(role, "sshd_config.j2", view),
             **_by_path(authorized_keys_files(users, values["login_restriction_keys_directory"], jump=jump)),
+            **({AUTHORITIES: authority_lines(trusted)} if (trusted := values["login_restriction_authorities"]) else {}),
         }
 
     def _session_recording(self, view: _Arguments) -> Files:
@@ -145,6 +181,25 @@ class Renderer:
             RECORDED_SHELL: self._render(role, "kakehashi-session.j2", view),
             **{f"/etc/systemd/system/{unit}": self._render(role, f"{unit}.j2", view) for unit in units},
         }
+
+    def _certificate_authority(self, view: _Arguments) -> Files:
+        role = "certificate_authority"
+        values = self._values(role, view)
+        keys_file = f"{values['__certificate_authority_keys_directory']}/{values['__certificate_authority_user']}"
+        return {
+            values["__certificate_authority_access_file"]: self._render(role, "access.conf.j2", view),
+            "/etc/pam.d/kakehashi-sign-sshd": self._render(role, "pam.j2", view),
+            "/etc/ssh/sshd_config_sign": self._render(role, "sshd_config_sign.j2", view),
+            values["__certificate_authority_unit"]: self._render(role, "kakehashi-sign-sshd.service.j2", view),
+            keys_file: client_keys(values["certificate_authority_clients"]),
+            POLICY: policy(values["certificate_authority_clients"], values["certificate_authority_minutes"]),
+            PUBLIC: f"{self._authority(view.of_fabric['name'])}\n",
+        }
+
+    def _authority(self, signer: str) -> str:
+        """Return a signer's public key, or what stands for it."""
+        known = self._made.authorities
+        return known[signer] if known is not None and signer in known else f"{stand_in(signer)} {signer}"
 
     def _data_server(self, view: _Arguments) -> Files:
         role = "data_server"
@@ -208,7 +263,15 @@ class Renderer:
         values = {**self._plain(role), **{f"{role}_{key}": value for key, value in view.of_fabric[role].items()}}
         for people in (f"{role}_users", f"{role}_accounts"):
             if people in values:
-                values[people] = with_onward_keys(values[people], _OnwardKeys() if self._onward is None else self._onward)
+                onward = self._made.onward
+                values[people] = with_onward_keys(values[people], _OnwardKeys() if onward is None else onward)
+        if role == "login_restriction":
+            values["login_restriction_authorities"] = [self._authority(s) for s in view.of_fabric[role].get("signers", ())]
+        if role == "certificate_authority":
+            clients, signing = values["certificate_authority_clients"], self._made.signing
+            values["certificate_authority_clients"] = with_signing_keys(
+                clients, {c["name"]: stand_in(c["name"]) for c in clients} if signing is None else signing
+            )
         values |= {name: value for name, value in view.overrides.items() if name.startswith(f"{role}_")}
         if role == "gateway":
             values["__gateway_settings"] = self._native(role, "__gateway_settings").render(values)
@@ -256,6 +319,12 @@ class _OnwardKeys(Mapping[str, list[str]]):
         return 0
 
 
+def stand_in(name: str) -> str:
+    """Return what stands for the key that a host makes for itself, another one for each host."""
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", sha256(name.encode()).digest()))
+    return f"ssh-ed25519 {b64encode(blob).decode()}"
+
+
 def render_host(view: View, renderer: Renderer | None = None, overrides: Iterable[Override] = ()) -> Files:
     """Return the text of every artefact of one managed host by its path. Raises ``NotRenderedError``."""
     return (renderer or Renderer()).host(view, overrides)
@@ -279,7 +348,7 @@ def render_fabric(fabric: Fabric, root: Path = ROOT, progress: Callable[[str], N
 
 def _matters(override: Override) -> bool:
     """Return whether an argument decides what is rendered here: of role base only who exists does."""
-    if override.variable.startswith("login_server_"):
+    if override.variable.startswith(("login_server_", "onward_certificates_")):
         return False
     deciding = ("base_users", "base_locked_users", "base_enforce")
     return not override.variable.startswith("base_") or override.variable in deciding
@@ -289,12 +358,22 @@ def _by_path(files: Iterable[Mapping[str, str]]) -> Files:
     return {item["path"]: item["content"] for item in files}
 
 
-def _user_files(users: Sequence[View], data: Iterable[View], others: Iterable[str], locked: Iterable[str]) -> Files:
+def _user_files(
+    users: Sequence[View],
+    data: Iterable[View],
+    others: Iterable[str],
+    locked: Iterable[str],
+    system: Iterable[tuple[str, str]] = (),
+) -> Files:
     """Return passwd, group and shadow as the roles leave them on a new machine: declared users, no passwords."""
     passwd, group, shadow = ([line] for line in SYSTEM_USERS)
-    people = [(u["name"], u["uid"], f"/home/{u['name']}", "/bin/bash") for u in users]
+    people = [
+        (u["name"], u["uid"], f"/home/{u['name']}", RECORDED_SHELL if u.get("recorded") and not u.get("admin") else "/bin/bash")
+        for u in users
+    ]
     people += [(name, OTHERS + at, f"/home/{name}", "/bin/bash") for at, name in enumerate(others)]
     people += [(a["name"], a["uid"], "/nonexistent", "/usr/sbin/nologin") for a in data]
+    people += [(name, SYSTEM + at, "/", shell) for at, (name, shell) in enumerate(system)]
     for name, uid, home, shell in people:
         passwd.append(f"{name}:x:{uid}:{uid}::{home}:{shell}\n")
         group.append(f"{name}:x:{uid}:\n")

@@ -15,7 +15,9 @@ def fabric_stage(view: View | None) -> str:
     """Return the group in which a host is converged: ways in come before what lies behind them."""
     if not view or not view.get("managed"):
         return "stage_foreign"
-    return "stage_login_servers" if "login_server" in view else "stage_behind"
+    if "login_server" in view:
+        return "stage_login_servers"
+    return "stage_signers" if "certificate_authority" in view else "stage_behind"
 
 
 def known_hosts_of(text: str) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from module_utils.fabric import access
 from module_utils.fabric.access import Persona
 from module_utils.fabric.model import Fabric, Host
+from module_utils.fabric.problems import listed
 from module_utils.matrix.attempts import plan_to_data
 from module_utils.matrix.plan import origin_plan, personas, reach
 
@@ -19,16 +20,18 @@ from .inventory import load_fabric
 OUTSIDE = ("203.0.113.254", "2001:db8:ffff::1")
 """Addresses of nobody, to ask sshd what a stranger would meet."""
 EFFECTIVE, ONWARD, PROBE, PORTS = "validate_effective", "validate_onward", "validate_probe", "validate_ports"
+CERTIFICATES = "validate_certificates"
 FORWARDING = "validate_forwarding"
 """Names under which the playbook registers answers."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Key:
-    """A private key's ``text`` and the ``user`` whose it is."""
+    """A private key's ``text``, the ``user`` whose it is, and a ``certificate`` of it where there is one."""
 
     user: str
     text: str
+    certificate: str = ""
 
 
 Setup = dict[str, dict[str, Any]]
@@ -43,14 +46,14 @@ def validation_setup(sources: Sequence[str]) -> Setup:
     fabric = load_fabric(*sources)
     people, known = personas(fabric), reach(fabric)
     names = [p.name for p in people]
+    onward = {host.name: [a.name for a in access.accounts_on(fabric, host) if a.probe] for host in access.login_servers(fabric)}
     return {
         host.name: {
             "plan": plan_to_data(origin_plan(fabric, host, names, known)),
             "managed": host.managed,
             "connections": list(_connections(fabric, people, host)) if host.managed else [],
-            "onward_accounts": [a.name for a in access.accounts_on(fabric, host) if a.probe]
-            if access.is_login_server(fabric, host)
-            else [],
+            "onward_accounts": onward.get(host.name, []),
+            "certified_accounts": onward.get(host.name, []) if fabric.identity is not None else [],
         }
         for host in fabric.hosts.values()
     }
@@ -104,7 +107,7 @@ def probe_credentials(
     return {
         "origins": {origin: _origin(users, private) for origin, users in shown.items()},
         "known_hosts": [line for host in fabric.managed_hosts for line in _known(hostvars, host.name)],
-        "missing": list(_missing(people, private, unread)),
+        "missing": list(_missing(fabric, people, private, unread)),
         "lent": lent,
     }
 
@@ -125,11 +128,14 @@ def _private_keys(
     """Return the private keys by identity (``own-<user>``, ``onward-<account>-<login server>``), and why a file can't be read."""
     own = {k["name"]: k["key"] for k in keys}
     onward = {h.name: _registered(hostvars, h.name, ONWARD) for h in access.login_servers(fabric)}
+    signed = {h.name: _registered(hostvars, h.name, CERTIFICATES) for h in access.login_servers(fabric)}
     found: dict[str, _Key] = {}
     unread: dict[str, str] = {}
     for persona in people:
         if persona.kind == "account":
-            found.update({name: _Key(persona.name, text) for name, text in _onward(onward, persona.name).items()})
+            certificates = _onward(signed, persona.name)
+            for name, text in _onward(onward, persona.name).items():
+                found[name] = _Key(persona.name, text, certificates.get(name, ""))
         if persona.name in own:
             try:
                 found[f"own-{persona.name}"] = _Key(persona.name, _read(own[persona.name]))
@@ -138,7 +144,11 @@ def _private_keys(
     return found, unread
 
 
-def _missing(people: Sequence[Persona], private: Mapping[str, _Key], unread: Mapping[str, str]) -> Iterator[str]:
+def _missing(fabric: Fabric, people: Sequence[Persona], private: Mapping[str, _Key], unread: Mapping[str, str]) -> Iterator[str]:
+    for persona in people if fabric.identity is not None else ():
+        bare = [n for n, k in private.items() if _is_onward(n, k, persona) and not k.certificate]
+        if bare:
+            yield f"{persona.name}: no certificate of {listed(bare)}; `journalctl -t kakehashi-certificate` there tells why"
     for persona in people:
         if persona.kind == "account" and not any(_is_onward(n, k, persona) for n, k in private.items()):
             yield f"{persona.name}: no onward key on any login server; run playbooks/site.yml first"
@@ -167,10 +177,10 @@ def _trust(persona: Persona, host: Host, home: frozenset[tuple[str, str]], *, re
 
 def _shown_from(persona: Persona, private: Mapping[str, _Key], trust: Trust) -> list[str]:
     """Return the identities of a persona's own that are sent to an origin."""
-    names = [name for name, key in private.items() if trust == "all" and _is_onward(name, key, persona)]
-    if f"own-{persona.name}" in private and trust != "none":
-        names.append(f"own-{persona.name}")
-    return names
+    own = f"own-{persona.name}"
+    # First: sshd allows few tries, and certificates of onward keys are shown before all keys.
+    names = [own] if own in private and trust != "none" else []
+    return names + [name for name, key in private.items() if trust == "all" and _is_onward(name, key, persona)]
 
 
 def _to_lend(people: Sequence[Persona], own: Mapping[str, Sequence[str]]) -> list[str]:
@@ -204,7 +214,9 @@ def _origin(users: Mapping[str, Sequence[str]], private: Mapping[str, _Key]) -> 
     needed = sorted({name for names in users.values() for name in names})
     return {
         "users": [{"name": user, "identities": list(names)} for user, names in users.items()],
-        "identities": [{"name": name, "private": private[name].text} for name in needed],
+        "identities": [
+            {"name": name, "private": private[name].text, "certificate": private[name].certificate} for name in needed
+        ],
     }
 
 
@@ -228,7 +240,7 @@ def _read(path: str) -> str:
 
 
 def _onward(onward: Mapping[str, Any], account: str) -> dict[str, str]:
-    """Return an account's onward keys by name: one for each login server that has one."""
+    """Return an account's onward keys (or their certificates) by name: one for each login server that has one."""
     found: dict[str, str] = {}
     for server, answer in onward.items():
         for item in answer.get("results", ()):

@@ -17,7 +17,7 @@ _HEAD = """<!-- Made by `make docs` from attacks/*.yml; edit these instead. -->
 What somebody might try to get past the rules, each tried for real by `make attack` on a twin. An attempt is data: an entry of a
 file under `attacks/`, with where it is from (*idea*), what is done, how it is refused, and the layers that refuse it.
 
-The tables below say what the catalogue expects; a run is the judge of it. No run of all entries has been completed yet.
+The tables below say what the catalogue expects; a run is the judge of it.
 
     make attack                      # all of it, on the twin that `make twin-up site` has made
     make attack ONLY="jump mptcp-join"

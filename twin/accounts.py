@@ -1,4 +1,4 @@
-"""Users as lines of passwd, shadow and group, so that a node needs no program run to have them. Pure."""
+"""Users as lines of passwd, shadow, group and gshadow, so that a node needs no program run to have them. Pure."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ class User:
 
 @dataclass(frozen=True)
 class Databases:
-    """The texts of /etc/passwd, /etc/shadow and /etc/group."""
+    """The texts of /etc/passwd, /etc/shadow, /etc/group and /etc/gshadow."""
 
     passwd: str
     shadow: str
     group: str
+    gshadow: str
 
 
 def with_users(databases: Databases, users: Iterable[User]) -> Databases:
@@ -42,11 +43,13 @@ def with_users(databases: Databases, users: Iterable[User]) -> Databases:
     passwd = "".join(f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:/bin/bash\n" for user in everybody)
     shadow = "".join(f"{user.name}:{user.password}:{_CHANGED}:0:99999:7:::\n" for user in everybody)
     group = "".join(f"{user.name}:x:{user.uid}:\n" for user in everybody)
+    gshadow = "".join(f"{user.name}:!::\n" for user in everybody)
     administrators = [user.name for user in everybody if user.administrator]
     return Databases(
         databases.passwd + passwd,
         databases.shadow + shadow,
         _with_members(databases.group, ADMINISTRATORS, administrators) + group,
+        _with_members(databases.gshadow, ADMINISTRATORS, administrators) + gshadow,
     )
 
 

@@ -49,7 +49,8 @@ class Groups:
         found: set[int] = set()
         for tree in self.trees:
             top = tree / _TOP / self.twin / (node or "")
-            for path in top.rglob("cgroup.procs"):
+            # Groups go while this walks; os.walk passes over those, where glob would fail.
+            for path in (Path(directory, "cgroup.procs") for directory, _, _ in os.walk(top)):
                 try:
                     found.update(map(int, path.read_text().split()))
                 except OSError:

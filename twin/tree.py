@@ -51,11 +51,12 @@ class Upper:
     def write_users(self, users: Iterable[User]) -> None:
         """Make users, with their homes and keys."""
         everybody = tuple(users)
-        before = Databases(self.read("/etc/passwd"), self.read("/etc/shadow"), self.read("/etc/group"))
+        before = Databases(*(self.read(f"/etc/{name}") for name in ("passwd", "shadow", "group", "gshadow")))
         after = with_users(before, everybody)
         self.write("/etc/passwd", after.passwd)
         os.chown(self.write("/etc/shadow", after.shadow, 0o640), 0, 42)
         self.write("/etc/group", after.group)
+        os.chown(self.write("/etc/gshadow", after.gshadow, 0o640), 0, 42)
         self.write(SUDOERS, sudoers(everybody), 0o440)
         for user in everybody:
             self._write_home(user)

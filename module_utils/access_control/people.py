@@ -27,12 +27,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Persona:
-    """Somebody who knocks: ``user`` from ``address``, and whether sshd is meant to admit them."""
+    """Somebody who knocks: ``user`` from ``address``, and whether sshd is meant to admit them.
+
+    Who is neither ``operator`` nor ``account`` is nobody who is declared.
+    """
 
     user: str
     address: str
     admitted: bool
     operator: bool = False
+    account: bool = False
 
 
 def parse_people(items: Iterable[Mapping[str, Any]]) -> tuple[list[Person], list[str]]:
@@ -61,8 +65,9 @@ def personas(people: Sequence[Person], never: Iterable[str] = ("root",)) -> Iter
     origin (the widest-trusted ones).
     """
     for person in people:
-        yield from (Persona(person.name, first_address(s), True, person.operator) for s in person.sources)
-        yield from (Persona(person.name, a, False, person.operator) for a in strangers(person.sources))
+        kind = (person.operator, not person.operator)
+        yield from (Persona(person.name, first_address(s), True, *kind) for s in person.sources)
+        yield from (Persona(person.name, a, False, *kind) for a in strangers(person.sources))
     widest = [p for p in people if p.operator] or people
     trusted = {first_address(source): None for person in widest for source in person.sources}
     for user in dict.fromkeys([*never, NOBODY]):

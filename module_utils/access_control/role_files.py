@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..fabric.problems import listed
-from .authorized_keys import key_lines
+from .authorized_keys import check_key, key_lines
 
 User = Mapping[str, Any]
 
@@ -23,6 +23,11 @@ def authorized_keys_files(users: Iterable[User], directory: str, *, jump: bool =
         if content:
             files.append({"path": f"{directory}/{user['name']}", "content": content, "mode": "0644"})
     return files
+
+
+def authority_lines(keys: Iterable[str]) -> str:
+    """Return the file that TrustedUserCAKeys names: each authority's key without a comment."""
+    return "".join(f"{' '.join(check_key(key).split()[:2])}\n" for key in sorted(set(keys)))
 
 
 def with_onward_keys(users: Iterable[User], onward_keys: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
@@ -48,10 +53,22 @@ def login_servers_asked(views: Mapping[str, Any], without: Iterable[str]) -> lis
     return [name for name, view in views.items() if "login_server" in view and name not in left_out]
 
 
+def signers_asked(views: Mapping[str, Any], hosts: Iterable[str], without: Iterable[str]) -> list[str]:
+    """Return the signers that are asked for their keys: all that ``hosts`` are to trust, but those to do ``without``."""
+    left_out = set(without)
+    trusted = (name for host in hosts for name in views[host].get("login_restriction", {}).get("signers", ()))
+    return [name for name in dict.fromkeys(trusted) if name not in left_out]
+
+
 def onward_results(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Mapping[str, Any]]:
     """Return the answers of login servers, whichever of the play's ``hosts`` asked for them; none where nobody did."""
+    return answers_of(hostvars, "__onward_keys_read", hosts)
+
+
+def answers_of(hostvars: Mapping[str, Mapping[str, Any]], name: str, hosts: Iterable[str]) -> list[Mapping[str, Any]]:
+    """Return a loop's results, registered under ``name`` by whichever of ``hosts`` ran it; none where nobody did."""
     for host in hosts:
-        results = hostvars[host].get("__onward_keys_read", {}).get("results", [])
+        results = hostvars[host].get(name, {}).get("results", [])
         if results and not all(result.get("skipped") for result in results):
             return list(results)
     return []

@@ -33,6 +33,13 @@ _ROLES = (
     ("/etc/kakehashi/forwarding.conf", "gateway"),
     ("/etc/ssh/authorized_keys.d/", "login_restriction"),
     ("/etc/ssh/sshd_config_data", "data_server"),
+    ("/etc/ssh/sshd_config_sign", "certificate_authority"),
+    ("/etc/ssh/authorized_keys_sign.d/", "certificate_authority"),
+    ("/etc/security/access-sign.conf", "certificate_authority"),
+    ("/etc/pam.d/kakehashi-sign-sshd", "certificate_authority"),
+    ("/etc/systemd/system/kakehashi-sign-sshd.service", "certificate_authority"),
+    ("/etc/kakehashi/authority/", "certificate_authority"),
+    ("/var/lib/kakehashi-authority/", "certificate_authority"),
 )
 
 

@@ -16,6 +16,10 @@ KEYS = ("own", "onward", "operator", "fresh", "rsa", "authority")
 type RSA, and an authority's, which is not shown but signs."""
 
 
+NOBODY = ("no account is marked probe", "no operator is marked probe")
+"""Reasons to leave an attempt out that are no property of the fabric."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where an attempt runs, in one address family: ``hosts`` by role and the ``variables`` that its scripts see."""
@@ -64,6 +68,8 @@ def _compute_part(name: str) -> Callable[[Fabric], Iterator[str]]:
 PLACES: Mapping[str, Callable[[Fabric], list[Host]]] = {
     "login_server": lambda fabric: list(access.login_servers(fabric)),
     "node": _members(_nodes),
+    "certified_node": lambda fabric: [h for h in _members(_nodes)(fabric) if access.takes_certificates(fabric, h)],
+    "signer": lambda fabric: list(access.signers(fabric)),
     "institution": lambda fabric: [h for h in _members(_institutions)(fabric) if not h.managed],
     "data_server": _members(_part("data_servers")),
     "compute_server": _members(_part("compute_servers")),
@@ -117,7 +123,7 @@ def _account(fabric: Fabric, hosts: Mapping[str, Host]) -> str:
     """Return the probe account that may use most of an attempt's hosts: nothing else shall refuse what the attempt is about."""
     probes = [a.name for a in access.present_accounts(fabric) if a.probe]
     if not probes:
-        raise NoPlaceError("no account is marked probe")
+        raise NoPlaceError(NOBODY[0])
     chosen = [hosts[role] for role in ("beyond", "target", "origin") if role in hosts]
     used = [{a.name for a in (*access.accounts_on(fabric, h), *access.data_accounts_on(fabric, h))} for h in chosen]
     return max(probes, key=lambda name: [name in names for names in used])
@@ -139,7 +145,7 @@ def _operator(fabric: Fabric) -> str:
     for operator in access.present_operators(fabric):
         if operator.probe:
             return operator.name
-    raise NoPlaceError("no operator is marked probe")
+    raise NoPlaceError(NOBODY[1])
 
 
 def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], family: Family, number: int) -> dict[str, str]:
@@ -155,6 +161,8 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
         "PREFIX": str(network.prefixlen),
         "NETWORK": str(network),
         "OPERATOR": _operator(fabric),
+        "SIGNING_USER": access.SIGNING_USER,
+        "SIGN_PORT": str(fabric.services[access.SIGN].port) if access.SIGN in fabric.services else "",
         "OTHER": _other_account(fabric, _account(fabric, hosts)),
         "LOCAL_USER": next(iter(hosts.get("via", origin).local_users), "nobody"),
         "INTERFACE": at_origin.interface if at_origin else origin.attachments[0].interface,

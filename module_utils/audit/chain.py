@@ -1,27 +1,37 @@
 """A chain of records: each holds the digest of the one before, so that none can be changed, removed or moved unseen.
 
 Who may write the whole chain can write another that fits in itself. That is seen by its heads: number and digest of a
-record that somebody else has kept. Pure; runs on the log server and on the controller.
+record that somebody else has kept. How long records have to be kept is for whoever asks to say: what the chain says of
+that is the word of who writes it. Pure; runs on the log server and on the controller.
 """
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 BEGIN, ENTRY, EXPIRED, TORN = "begin", "entry", "expired", "torn"
 ORIGIN = "0" * 64
 """Stands for the digest before the first record."""
+KEPT_DAYS = 731
+"""How many days records have to be kept, where nobody declares something else."""
+SEEN = "%Y-%m-%d %H:%M:%S"
+"""How the time (UTC) at which a head was seen is written."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Head:
-    """One record of a chain as it was seen: its number and digest. ``chain`` is the digest of the chain's first record."""
+    """One record of a chain as it was seen: its number and digest. ``chain`` is the digest of the chain's first record.
+
+    ``seen`` is when, as ``SEEN`` has it, by the clock of who saw it.
+    """
 
     chain: str
     number: int
@@ -86,15 +96,28 @@ def torn_digest(line: str) -> str:
     return hashlib.sha256(line.rstrip("\n").encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def verify(lines: Iterable[str], heads: Iterable[Head] = ()) -> Verdict:
-    """Return what is wrong with a chain, compared with itself and with heads that were seen earlier."""
-    return _Verifier(heads).run(lines)
+def seen_at(text: str) -> Union[int, None]:
+    """Return a time as ``SEEN`` has it in seconds since 1970, or ``None`` where it is none."""
+    try:
+        return calendar.timegm(time.strptime(text, SEEN))
+    except ValueError:
+        return None
+
+
+def verify(lines: Iterable[str], heads: Iterable[Head] = (), kept_since: float = 0.0) -> Verdict:
+    """Return what is wrong with a chain, compared with itself and with heads that were seen earlier.
+
+    Records of heads that were seen at ``kept_since`` (seconds since 1970) or later have to be there, and so have those
+    of heads that don't say when: whoever may write the chain may also write that something was due to go.
+    """
+    return _Verifier(heads, kept_since).run(lines)
 
 
 class _Verifier:
     """Walks one chain."""
 
-    def __init__(self, heads: Iterable[Head]) -> None:
+    def __init__(self, heads: Iterable[Head], kept_since: float) -> None:
+        self._kept_since = kept_since
         self._heads = sorted(set(heads), key=lambda head: (head.number, head.seen))
         self._wanted: dict[int, list[Head]] = {}
         for head in self._heads:
@@ -149,10 +172,19 @@ class _Verifier:
             self._faults.append(f"record {number} belongs to another chain")
 
     def _beginning(self) -> None:
-        """What is missing at the beginning has to be told in the chain itself: it was kept as long as it had to be."""
+        """What is missing at the beginning has to be told in the chain itself, and not to be younger than it may be."""
         first = self._first
-        if first is not None and first["number"] and (first["number"] - 1, first["before"]) not in self._expired:
+        if first is None:
+            return
+        if first["number"] and (first["number"] - 1, first["before"]) not in self._expired:
             self._faults.append(f"the records before {first['number']} are missing, and nothing says that they were due to go")
+        for head in self._heads:
+            if head.chain == chain_of(first) and head.number < first["number"] and self._is_young(head):
+                self._faults.append(f"record {head.number} is gone, but it was seen{_when(head)} and had to be kept longer")
+
+    def _is_young(self, head: Head) -> bool:
+        seen = seen_at(head.seen)
+        return seen is None or seen >= self._kept_since
 
     def _end(self) -> None:
         if self._last is None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from ..sessions import recordings, words
 from . import store
-from .chain import ENTRY, Head, records, verify
+from .chain import ENTRY, KEPT_DAYS, Head, records, seen_at, verify
 from .receiver import receive
 from .recorder import STATE, Recorder, settings_of
 
 PROGRAM = "/usr/local/sbin/kakehashi-audit"
 SETTINGS = "/etc/kakehashi/audit.json"
+_HEAD = "CHAIN:NUMBER:DIGEST[:SEEN]"
 
 
 def main() -> int:
@@ -24,7 +26,18 @@ def main() -> int:
     commands.add_parser("receive", help="take journals over TLS from the senders, until told to end")
     verifying = commands.add_parser("verify", help="say whether a record was changed, removed, moved or cut off")
     verifying.add_argument(
-        "--head", action="append", default=[], metavar="CHAIN:NUMBER:DIGEST", help="a record as it was seen; may be repeated"
+        "--head",
+        action="append",
+        default=[],
+        metavar=_HEAD,
+        help="a record as it was seen, and when, as in 2026-12-01 01:00:00 (UTC); may be repeated",
+    )
+    verifying.add_argument(
+        "--kept-days",
+        type=int,
+        default=KEPT_DAYS,
+        metavar="DAYS",
+        help="how long records have to be kept (%(default)s); heads seen since then, or at no known time, have to be there",
     )
     listing = commands.add_parser("sessions", help="list the recorded sessions that the chain tells of")
     listing.add_argument("--user", default="", help="only this user's")
@@ -36,7 +49,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         if given.command == "verify":
-            return _verify([_head(text) for text in given.head])
+            return _verify([_head(text) for text in given.head], given.kept_days)
         if given.command == "sessions":
             return _sessions(given.user, given.host)
         if given.command == "replay":
@@ -59,13 +72,13 @@ def _receive() -> int:
     return 0
 
 
-def _verify(heads: list[Head]) -> int:
-    verdict = verify(store.lines(Path(store.DIRECTORY)), heads)
-    for fault in verdict.faults:
-        sys.stdout.write(f"{fault}\n")
+def _verify(heads: list[Head], days: int) -> int:
+    verdict = verify(store.lines(Path(store.DIRECTORY)), heads, time.time() - days * 86400)
+    told = [str(fault) for fault in verdict.faults]
     if verdict.head is not None:
-        sys.stdout.write(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}\n")
-    sys.stdout.write("the chain is broken\n" if verdict.faults else "the chain is whole\n")
+        told.append(f"head: {verdict.head.chain}:{verdict.head.number}:{verdict.head.digest}")
+    told.append("the chain is broken" if verdict.faults else "the chain is whole")
+    sys.stdout.write("\n".join([*told, ""]))
     return 1 if verdict.faults else 0
 
 
@@ -99,7 +112,9 @@ def _replay(session: str, speed: float) -> int:
 
 
 def _head(text: str) -> Head:
-    parts = text.split(":")
-    if len(parts) != len(("chain", "number", "digest")) or not parts[1].isdigit():
-        raise ValueError(f"{text} is no head: write CHAIN:NUMBER:DIGEST, as verify prints it")
-    return Head(parts[0], int(parts[1]), parts[2])
+    chain, number, digest, seen = [*text.split(":", 3), "", "", "", ""][:4]
+    if not number.isdecimal() or not digest:
+        raise ValueError(f"{text} is no head: write {_HEAD}, the first three as verify prints them")
+    if seen and seen_at(seen) is None:
+        raise ValueError(f"{seen} is no time at which a head was seen: write it as in 2026-12-01 01:00:00, in UTC")
+    return Head(chain, int(number), digest, seen)

@@ -11,10 +11,12 @@ from typing import Any
 
 from ..sessions.words import HOLDS
 
-SSHD = ("sshd", "sshd-session", "sshd-auth", "kakehashi-data-sshd")
+SSHD = ("sshd", "sshd-session", "sshd-auth", "kakehashi-data-sshd", "kakehashi-sign-sshd")
 BECOMING_ROOT = {"sudo": "/usr/bin/sudo", "su": "/usr/bin/su"}
 OWN = re.compile(r"kakehashi[\w.-]*")
 DATA_UNIT = "kakehashi-data-sshd.service"
+SIGNING, SIGN_UNIT = "kakehashi-sign", "kakehashi-sign-sshd.service"
+"""The program that signs is no root's; its service is: nobody but root puts a process there."""
 FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_UID", "_GID", "_EXE", "_BOOT_ID", "_SYSTEMD_UNIT")
 LONGEST = 4096
 """Characters of a message that are kept: people choose user names, and a chain is for ever."""
@@ -38,7 +40,7 @@ def entry_of(host: str, line: str) -> Entry | None:
     """Return what the audit keeps of a ``journalctl -o json`` line of ``host``, or ``None`` where it keeps nothing.
 
     Anybody may write to a journal under any name, so what a name says counts only where the system vouches for it:
-    root wrote it, or the program itself is the one that may become root.
+    root wrote it, or the program itself is the one that may become root, or it belongs to the service that signs.
     """
     try:
         fields = json.loads(line)
@@ -65,6 +67,8 @@ def as_data(entry: Entry) -> dict[str, Any]:
 
 def _vouched_for(by: str, fields: Mapping[str, Any]) -> bool:
     root = _text(fields, "_UID") == "0"
+    if by == SIGNING:
+        return _text(fields, "_SYSTEMD_UNIT") == SIGN_UNIT
     if by in SSHD or OWN.fullmatch(by):
         return root
     # Such a program still has its caller's number, and has often ended before the journal looks at it: then its group tells.

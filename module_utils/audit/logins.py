@@ -12,7 +12,7 @@ from typing import Any
 
 from ..adoption.logins import plain_address
 from ..sessions.words import told
-from .entries import BECOMING_ROOT, DATA_UNIT, SSHD
+from .entries import BECOMING_ROOT, DATA_UNIT, SIGN_UNIT, SSHD
 
 _PEER = r"from (?P<source>\S+) port (?P<port>\d+)"
 _CONNECTION = re.compile(rf"Connection {_PEER} on (?P<address>\S+) port (?P<to_port>\d+)")
@@ -163,7 +163,8 @@ def _accepted(entry: Mapping[str, Any]) -> Login | None:
     key = said["key"] or ""
     certificate = _CERTIFICATE.match(key)
     plain = _KEY.match(key)
-    service = "data" if entry["unit"] == DATA_UNIT or entry["by"] == "kakehashi-data-sshd" else "ssh"
+    by = (entry["unit"], f"{entry['by']}.service")
+    service = "data" if DATA_UNIT in by else "sign" if SIGN_UNIT in by else "ssh"
     login = Login(
         said["user"], entry["host"], plain_address(said["source"]), int(said["port"]), entry["at"], 0, service, said["method"]
     )

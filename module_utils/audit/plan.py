@@ -1,4 +1,4 @@
-"""A maintenance plan, and which logins of operators it covers. Pure."""
+"""A maintenance plan, which logins of operators it covers, and which logins nobody could have planned. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Union
 from .logins import Login
 
 _KEYS = {"name": True, "begin": True, "end": True, "operators": True, "hosts": False, "reason": False}
+NO_WINDOW = "an operator, and no window of the plan covers it"
 _SHAPE = "a list of windows {name, begin, end, operators, hosts}"
 
 
@@ -53,12 +54,56 @@ def windows(
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class People:
+    """Whose logins are judged how: ``accounts`` are free to come, ``operators`` are planned, and nobody else is expected.
+
+    ``gone`` are accounts that are declared absent, ``shared`` users that images come with. ``signing`` is the system user
+    whom login servers ask for certificates, at the signers' own service and nowhere else.
+    """
+
+    accounts: frozenset[str]
+    operators: frozenset[str]
+    gone: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+    signing: str = ""
+    signers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """A login that should not have been, and why not."""
+
+    login: Login
+    why: str
+
+
 def unplanned(
-    logins: Iterable[Login], planned: Sequence[Window], operators: Iterable[str], hops: Mapping[str, Sequence[str]]
-) -> list[Login]:
-    """Return the operators' logins that no window covers."""
-    people = set(operators)
-    return [n for n in logins if n.user in people and not any(window.covers(n, hops) for window in planned)]
+    logins: Iterable[Login], planned: Sequence[Window], people: People, hops: Mapping[str, Sequence[str]]
+) -> list[Unplanned]:
+    """Return the operators' logins that no window covers, and those by names that are no present account's and no operator's."""
+    found = []
+    for login in logins:
+        if login.user in people.operators:
+            if not any(window.covers(login, hops) for window in planned):
+                found.append(Unplanned(login, NO_WINDOW))
+        elif login.user not in people.accounts and not _asks_signer(login, people):
+            found.append(Unplanned(login, _strange(login.user, people)))
+    return found
+
+
+def _asks_signer(login: Login, people: People) -> bool:
+    return login.service == "sign" and login.user == people.signing and login.host in people.signers
+
+
+def _strange(user: str, people: People) -> str:
+    if user == "root":
+        return "root, who is no person"
+    if user in people.shared:
+        return "the shared user of an image, who is no person"
+    if user in people.gone:
+        return "an account that is declared absent"
+    return "no account and no operator of this name is declared"
 
 
 def _window(at: int, item: object, operators: set[str], hosts: set[str], groups: Mapping[str, Iterable[str]]) -> Window:

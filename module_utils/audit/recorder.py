@@ -69,7 +69,7 @@ class Recorder:
         try:
             while not self._ends:
                 self.turn()
-                time.sleep(0.5)
+                time.sleep(0.5)  # the next look; a signal ends the loop after it
         finally:
             self._store.close()
 

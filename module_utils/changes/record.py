@@ -40,6 +40,9 @@ DEFAULT_TREES = (
     "/etc/at.allow",
     "/etc/profile.d",
     "/usr/local/sbin/kakehashi-forwarding",
+    "/usr/local/sbin/kakehashi-sign",
+    "/usr/local/sbin/kakehashi-certificate-broker",
+    "/usr/local/bin/kakehashi-certificate",
     "/usr/local/sbin/kakehashi-record",
     "/usr/local/sbin/kakehashi-session",
 )
@@ -55,6 +58,8 @@ DEFAULT_UNITS = (
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
     "kakehashi-journal.service",
+    "kakehashi-sign-sshd.service",
+    "kakehashi-certificate.socket",
     "kakehashi-sessions.socket",
 )
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")

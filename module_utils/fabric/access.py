@@ -10,6 +10,9 @@ from .model import ACCOUNTS, OPERATORS, Account, Address, Fabric, Host, Operator
 from .paths import SSH, Path, paths
 
 DATA = "data"
+SIGN = "sign"
+SIGNING_USER = "kakehashi-sign"
+"""As whom login servers ask a signer: a system user of the signer, who runs nothing else."""
 Kind = Literal["account", "operator", "local_user", "root", "initial_user"]
 _FLOW_USERS: dict[Kind, str] = {"account": ACCOUNTS, "operator": OPERATORS}
 
@@ -56,6 +59,21 @@ def is_gateway(fabric: Fabric, host: Host) -> bool:
 def is_data_server(fabric: Fabric, host: Host) -> bool:
     """Return whether any data platform names a group of ``host`` as its data servers."""
     return any(p.data_servers in host.groups for p in fabric.data_platforms.values())
+
+
+def is_signer(fabric: Fabric, host: Host) -> bool:
+    """Return whether ``host`` signs certificates."""
+    return fabric.identity is not None and fabric.identity.signers in host.groups
+
+
+def signers(fabric: Fabric) -> tuple[Host, ...]:
+    """Return the hosts that sign certificates, in inventory order; none where accounts go on by keys."""
+    return fabric.members(fabric.identity.signers) if fabric.identity is not None else ()
+
+
+def takes_certificates(fabric: Fabric, host: Host) -> bool:
+    """Return whether accounts log in to ``host`` with certificates: behind login servers, where the fabric has signers."""
+    return fabric.identity is not None and not is_login_server(fabric, host) and bool(accounts_on(fabric, host))
 
 
 def login_servers(fabric: Fabric) -> tuple[Host, ...]:

@@ -243,10 +243,22 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """By what accounts go on from login servers: certificates that a host of ``signers`` (an inventory group) signs.
+
+    ``certificate_minutes`` is the longest life of a certificate.
+    """
+
+    signers: str
+    certificate_minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Fabric:
     """The declared whole. Mappings are keyed by name and keep the order of declaration.
 
     ``groups`` maps each inventory group to the names of its members (hosts and switches), in inventory order.
+    Without an ``identity`` accounts go on from login servers by keys that are made there.
     """
 
     name: str
@@ -262,6 +274,7 @@ class Fabric:
     accounts: Mapping[str, Account]
     operators: Mapping[str, Operator]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    identity: Identity | None = None
 
     def members(self, group: str) -> tuple[Host, ...]:
         """Return the hosts (no switches) of an inventory group, in inventory order."""

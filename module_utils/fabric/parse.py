@@ -59,6 +59,7 @@ MODELS: dict[int, Callable[..., Any]] = {
     id(schema.COMPUTE_PLATFORM): model.ComputePlatform,
     id(schema.ACCOUNT): model.Account,
     id(schema.OPERATOR): model.Operator,
+    id(schema.IDENTITY): model.Identity,
     id(schema.ATTACHMENT): model.Attachment,
 }
 """The model of each table, by the table's identity."""
@@ -162,6 +163,7 @@ def parse_fabric(raw: RawFabric) -> Reading:
         hosts=hosts,
         switches=switches,
         groups=dict(raw.groups),
+        identity=top["identity"],
         **by_name,
     )
     return Reading(fabric, reader.problems, reader.places)
@@ -169,7 +171,9 @@ def parse_fabric(raw: RawFabric) -> Reading:
 
 def _global(reader: _Reader, f: schema.Field, raw: RawFabric) -> Any:
     key: Key = ("all", f.key)
-    nothing = () if f.kind == "records" else ""
+    nothing = {"records": (), "record": None}.get(f.kind, "")
+    if f.key not in raw.variables and not f.required:
+        return nothing
     if f.key not in raw.variables:
         reader.wrong(key, None, "is missing", f"give {f.help} in group_vars/all, in a file that is not encrypted")
         return nothing

@@ -96,7 +96,7 @@ SERVICE = (
         "destination port",
         low=1,
         high=65535,
-        note="each once; services `ssh` (logins) and `data` (data sets) are sshd's, over tcp",
+        note="each once; services `ssh` (logins), `data` (data sets) and `sign` (certificates) are sshd's, over tcp",
     ),
 )
 FLOW = (
@@ -272,6 +272,23 @@ OPERATOR = (
     STATE,
     DESCRIPTION,
 )
+IDENTITY = (
+    Field(
+        "signers",
+        "name",
+        "group of the hosts that sign certificates",
+        note="managed, only operators log in there; login servers ask them over the service `sign`",
+    ),
+    Field(
+        "certificate_minutes",
+        "int",
+        "longest life of a certificate, in minutes",
+        required=False,
+        low=2,
+        high=60,
+        note="a certificate is made anew for each login; a session outlives it",
+    ),
+)
 ATTACHMENT = (
     Field("segment", "name", "segment", note="each host is on a segment once"),
     Field("interface", "text", "name of the network interface", note="at most 15 characters, each once on a host"),
@@ -314,6 +331,14 @@ GLOBALS = (
     Field("fabric_compute_platforms", "records", "compute platforms", record=COMPUTE_PLATFORM),
     Field("fabric_accounts", "records", "accounts", record=ACCOUNT),
     Field("fabric_operators", "records", "operators", record=OPERATOR),
+    Field(
+        "fabric_identity",
+        "record",
+        "by what accounts go on from login servers: certificates",
+        required=False,
+        record=IDENTITY,
+        note="without it they go on by keys that are made on the login servers, good until those are removed",
+    ),
 )
 HOST = (
     Field("fabric_site", "name", "site the host stands in", attribute="site"),

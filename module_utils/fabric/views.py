@@ -12,7 +12,7 @@ from typing import Any
 from . import access, logs
 from .access import Persona
 from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segment
-from .paths import SSH, Path, all_paths
+from .paths import SSH, Path, all_paths, paths
 
 View = dict[str, Any]
 
@@ -46,6 +46,10 @@ def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -
     view["login_restriction"] = _login_restriction(fabric, host, every)
     if access.is_login_server(fabric, host):
         view["login_server"] = _login_server(fabric, host, every)
+        if fabric.identity is not None:
+            view["onward_certificates"] = _onward_certificates(fabric, host, every)
+    if access.is_signer(fabric, host):
+        view["certificate_authority"] = _certificate_authority(fabric, host, every)
     if access.is_gateway(fabric, host):
         view["gateway"] = {"interfaces": sorted({r[k] for r in _forward(fabric, host, every) for k in ("in", "out")})}
     if access.is_data_server(fabric, host):
@@ -228,14 +232,14 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         }
         for o in access.present_operators(fabric)
     ]
-    entrance = access.is_login_server(fabric, host)
+    entrance, certificates = access.is_login_server(fabric, host), access.takes_certificates(fabric, host)
     accounts = [
         {
             "name": a.name,
             "kind": "account",
             "sources": _sources(fabric, Persona("account", a.name), host, every),
             "keys": list(a.keys) if entrance else [],
-            "onward": not entrance,
+            "onward": not entrance and not certificates,
         }
         for a in access.accounts_on(fabric, host)
     ]
@@ -245,7 +249,16 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "jump_targets": _jump_targets(host, every),
         "recorded": (["operator", "account"] if entrance else ["operator"]) if host.enforce else [],
         "activation": host.ssh_activation,
+        "signers": [signer.name for signer in access.signers(fabric)] if certificates else [],
+        "revoked": list(_revoked(fabric)) if certificates else [],
     }
+
+
+def _revoked(fabric: Fabric) -> Iterator[str]:
+    """Yield the names that certificates of people who left bear, whichever login server they were made for."""
+    for account in fabric.accounts.values():
+        if account.state == "absent":
+            yield from (f"{account.name}@{server.name}" for server in access.login_servers(fabric))
 
 
 def _sources(fabric: Fabric, persona: Persona, host: Host, every: list[Path]) -> list[str]:
@@ -276,6 +289,58 @@ def _login_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
             if name in fabric.hosts
         ],
     }
+
+
+def _onward_certificates(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    """Return whom a login server asks for certificates, for which accounts, and where these may then go."""
+    asked = [p for p in every if p.origin == host.name and p.flow.service == access.SIGN]
+    onward = [p for p in every if p.origin == host.name and _for_certificates(fabric, p)]
+    return {
+        "accounts": [a.name for a in access.accounts_on(fabric, host)],
+        "signers": [
+            {
+                "name": name,
+                "addresses": _texts({p.destination for p in asked if p.target == name}),
+                "port": fabric.services[access.SIGN].port,
+            }
+            for name in dict.fromkeys(p.target for p in asked)
+        ],
+        "targets": [
+            {"name": name, "addresses": _texts({p.destination for p in onward if p.target == name})}
+            for name in sorted({p.target for p in onward})
+        ],
+    }
+
+
+def _for_certificates(fabric: Fabric, path: Path) -> bool:
+    """Return whether accounts show a certificate where a path leads."""
+    target = fabric.hosts.get(path.target)
+    login = path.flow.service == SSH and ACCOUNTS in path.flow.users
+    return login and target is not None and access.takes_certificates(fabric, target)
+
+
+def _certificate_authority(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    """Return for which login servers a signer signs: who may ask from where, for whom, and from where it is then good."""
+    asked = [p for p in every if p.target == host.name and p.flow.service == access.SIGN]
+    return {
+        "port": fabric.services[access.SIGN].port,
+        "minutes": fabric.identity.certificate_minutes if fabric.identity else 0,
+        "clients": [
+            {
+                "name": server.name,
+                "asks_from": _texts({p.source for p in asked if p.origin == server.name}),
+                "accounts": [a.name for a in access.accounts_on(fabric, server)],
+                "sources": _texts(_certificate_sources(fabric, server)),
+            }
+            for server in access.login_servers(fabric)
+        ],
+    }
+
+
+def _certificate_sources(fabric: Fabric, server: Host) -> set[Address]:
+    """Return the addresses by which accounts go on from a login server."""
+    flows = fabric.flows_from(server, SSH)
+    return {p.source for f in flows for p in paths(fabric, f) if p.origin == server.name and _for_certificates(fabric, p)}
 
 
 def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:

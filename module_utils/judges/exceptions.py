@@ -9,6 +9,10 @@ from typing import Any
 KEYS = ("name", "judge", "services", "findings", "reason", "compensated")
 
 
+class JudgesError(Exception):
+    """Nothing can be judged. The message says what is wrong, in one sentence."""
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """One thing that ``judge`` says of a service on a host. ``what`` is the thing, ``text`` the judge's words."""
@@ -32,9 +36,29 @@ class Known:
     reason: str
     compensated: str
 
-    def explains(self, finding: Finding, what: str) -> bool:
-        """Return whether ``what``, one of its own findings, is this finding."""
-        return finding.judge == self.judge and finding.service in self.services and what == key(finding)
+    def covers(self, place: Place) -> bool:
+        """Return whether it is an exception for this place."""
+        return place.judge == self.judge and not place.names.isdisjoint(self.services)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Something that one judge judged on a host: an sshd (``service`` is its name), or the host itself (``host``).
+
+    An exception holds for a place by the service or by a role of the host. ``undecided`` names what was looked at without
+    an answer, such as a rule that doesn't apply.
+    """
+
+    judge: str
+    host: str
+    service: str
+    roles: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What exceptions call it by."""
+        return self.roles | {self.service}
 
 
 @dataclass
@@ -73,26 +97,36 @@ def read(rows: Sequence[Mapping[str, Any]]) -> list[Known]:
     return known
 
 
-def judge(found: Sequence[Finding], known: Sequence[Known], judged_services: Sequence[str]) -> Judged:
+def judge(found: Sequence[Finding], known: Sequence[Known], places: Sequence[Place]) -> Judged:
     """Sort findings into explained and unexplained, and name each exception that no longer occurs.
 
-    An exception is stale for a service, too: where one of its services was judged and doesn't show the finding any more.
+    An exception is stale for one of its services or roles, too: where the judge came to an answer there and it is not
+    the finding, anywhere.
     """
     result = Judged()
+    at = {(place.judge, place.host, place.service): place for place in places}
     seen: set[tuple[str, str, str]] = set()
     for finding in sorted(found):
-        by = next((one for one in known if any(one.explains(finding, what) for what in one.findings)), None)
-        if by is None:
+        place = at[finding.judge, finding.host, finding.service]
+        covering = [one for one in known if one.covers(place) and key(finding) in one.findings]
+        if not covering:
             result.unexplained.append(finding)
-        else:
-            seen.add((by.name, finding.service, key(finding)))
-            result.explained.append((finding, by.name))
+            continue
+        result.explained.append((finding, covering[0].name))
+        seen |= {(one.name, name, key(finding)) for one in covering for name in place.names}
     for one in known:
         for service in one.services:
-            missing = [what for what in one.findings if (one.name, service, what) not in seen]
-            if service in judged_services:
-                result.stale += [f"{one.name} (service {service}): {what}" for what in missing]
+            asked = [place for place in places if place.judge == one.judge and service in place.names]
+            for what in one.findings:
+                decided = any(_thing(what) not in place.undecided for place in asked)
+                if decided and (one.name, service, what) not in seen:
+                    result.stale.append(f"{one.name} (service {service}): {what}")
     return result
+
+
+def _thing(what: str) -> str:
+    """Return what a finding is about, of the text that names the finding."""
+    return what.partition(" ")[2].partition(":")[0]
 
 
 def as_data(judged: Judged) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _code(attempt: Attempt, ran: Ran) -> str:
         return "host-key"
     if (forwarding := _forwarding(said)) is not None:
         return forwarding
-    if "permission denied" in said:
+    if "permission denied" in said or "too many authentication failures" in said:
         return "auth-denied"
     logins = len(re.findall(r"^(?:debug1: )?Authenticated to ", ran.stderr, re.MULTILINE))
     if attempt.hop is not None and attempt.kind == "forward" and logins and ran.status is None:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from ..fabric.access import SIGNING_USER
 from ..proof.layer2 import EVERY_VLAN, Port
-from .effective import DEFAULTS, RULESET
+from .effective import AUTHORITY, DEFAULTS, REVOKED, RULESET, SIGNING_PRIVATE
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO = "sudo"
@@ -37,7 +38,7 @@ def layer_of(path: str) -> str:
         return PACKET_FILTER
     if path.startswith(("/etc/pam.d/", "/etc/security/")):
         return PAM
-    if "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
+    if "authorit" in path or "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
         return KEYS
     return SSHD if path.startswith("/etc/ssh/") or "ssh" in path else NETWORK
 
@@ -87,17 +88,34 @@ def options_drift(host: str, daemons: Sequence[str], defaults: str, configs: Col
 
 
 def modes_drift(host: str, owned: Mapping[str, Sequence[int]], groups: Mapping[str, int]) -> Iterator[Drift]:
-    """Yield what others than root could change, and private keys that others than their account can read.
+    """Yield what others than root could change, and private keys that others can read than those whose they are.
 
     ``owned`` is uid, gid and mode by path, ``groups`` the number of each group of the host.
     """
     for path, (uid, gid, mode) in owned.items():
         if uid != 0 or mode & 0o022:
             yield Drift(host, layer_of(path), path, f"others than root can change it: owner {uid}, mode {mode:04o}")
-        account = path.removeprefix(ONWARD).partition("/")[0] if path.startswith(ONWARD) else ""
-        private = path.endswith("/id_ed25519")
-        if account and private and (mode & 0o007 or (mode & 0o070 and gid != groups.get(account))):
-            yield Drift(host, KEYS, path, f"others than {account} can read it: group {gid}, mode {mode:04o}")
+        reader = _reader(path)
+        if reader and (mode & 0o007 or (mode & 0o070 and gid != groups.get(reader))):
+            yield Drift(host, KEYS, path, f"others than {reader} can read it: group {gid}, mode {mode:04o}")
+
+
+def _reader(path: str) -> str:
+    """Return the group that may read a private key, or nothing where the file is none."""
+    if path.startswith(ONWARD) and path.endswith("/id_ed25519"):
+        return path.removeprefix(ONWARD).partition("/")[0]
+    return {SIGNING_PRIVATE: "root", AUTHORITY: SIGNING_USER}.get(path, "")
+
+
+def revocations_drift(host: str, wanted: Collection[str], seen: Collection[str] | None) -> Iterator[Drift]:
+    """Yield where the list of revoked certificates is missing, or names others than those who left."""
+    if seen is None:
+        yield Drift(host, KEYS, REVOKED, "is missing or can't be read, so sshd refuses every key")
+        return
+    for name in sorted(set(wanted) - set(seen)):
+        yield Drift(host, KEYS, REVOKED, f"certificates named {name} are not revoked")
+    for name in sorted(set(seen) - set(wanted)):
+        yield Drift(host, KEYS, REVOKED, f"certificates named {name} are revoked, and nobody declared that")
 
 
 def _first_change(host: str, layer: str, place: str, wanted: str, seen: str) -> Drift | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
+from ..identity.krl import KrlError, revoked
 from ..people.plan import RECORDED_SHELL, RECORDER
 from .surroundings import listening, packaged, privileged, with_acl
 
@@ -27,6 +28,12 @@ UNITS = tuple(f"{root}/{name}" for root in _UNIT_ROOTS for name in _UNIT_NAMES)
 PACKAGE_UNITS = tuple(f"/usr/lib/systemd/system/{name}" for name in _UNIT_NAMES)
 """The packages' own place for them: read are only those that no package brought."""
 ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
+SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
+AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
+SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
+REVOKED = "/etc/ssh/kakehashi-revoked-keys"
+_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, REVOKED)
+"""Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
     RULESET,
     "/etc/ssh/sshd_config",
@@ -46,6 +53,10 @@ FILES = (
     RECORDED_SHELL,
     *UNITS,
     "/etc/kakehashi/onward/*/id_ed25519.pub",
+    "/etc/ssh/kakehashi-user-authorities",
+    "/etc/kakehashi/authority/*.json",
+    SIGNING_PUBLIC,
+    f"{AUTHORITY}.pub",
     DEFAULTS,
     "/etc/sudoers",
     "/etc/sudoers.d/*",
@@ -59,7 +70,7 @@ FILES = (
 _HOME_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2", ".shosts", ".rhosts", ".ssh/rc", ".ssh/environment")
 _HOMES = ("/home/", "/srv/")
 _PACKAGED = ("/lib/systemd/", "/usr/lib/systemd/")
-DATA_CONFIG = "/etc/ssh/sshd_config_data"
+DATA_CONFIG, SIGN_CONFIG = "/etc/ssh/sshd_config_data", "/etc/ssh/sshd_config_sign"
 _SOCKET = "Id,Listen,ActiveState,FragmentPath"
 _LIMIT = 262144
 _MARK = "end of one answer"
@@ -71,25 +82,26 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return a host's effective settings; ``connections`` are ``{user, address}`` to ask sshd about.
 
     Keys: ``files`` (text by path), ``owned`` (uid, gid, mode by path), ``shadow`` (hashes left out),
-    ``fingerprints`` (by authorized keys file),
+    ``fingerprints`` (by authorized keys file), ``revoked`` (names of certificates; ``None`` without a list that can be read),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
-    ``sshd_stale`` and ``data_sshd_stale`` (the configuration is newer than what was read), ``filter_at_boot`` (what
-    systemd says of its unit), ``host_keys`` and ``problems`` in words. From surroundings.py: ``acls`` (of the owned),
-    ``privileged``, ``listening`` with ``socket_units``, and ``mounts``.
+    ``sshd_stale``, ``data_sshd_stale`` and ``sign_sshd_stale`` (the configuration is newer than what was read),
+    ``filter_at_boot`` (what systemd says of its unit), ``host_keys`` and ``problems`` in words. From surroundings.py:
+    ``acls`` (of the owned), ``privileged``, ``listening`` with ``socket_units``, and ``mounts``.
     """
     problems: list[str] = []
     of_packages = read_files(PACKAGE_UNITS)
     by_packages = packaged(of_packages)
     files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
     problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
-    owned = ownership((*FILES, ONWARD_PRIVATE, RECORDER))
+    owned = ownership((*FILES, *_CLOSED, RECORDER))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {
         "files": files,
         "owned": owned,
         "shadow": redacted_shadow(_text(Path("/etc/shadow"))),
+        "revoked": _revoked(Path(REVOKED)),
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
@@ -104,6 +116,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "mounts": _text(Path("/proc/self/mountinfo")),
         "sshd_stale": sshd_is_stale(),
         "data_sshd_stale": sshd_is_stale("kakehashi-data-sshd", DATA_CONFIG, "/run/kakehashi-data-sshd/sshd.pid"),
+        "sign_sshd_stale": sshd_is_stale("kakehashi-sign-sshd", SIGN_CONFIG, "/run/kakehashi-sign-sshd/sshd.pid"),
         "filter_at_boot": _state_at_boot("nftables.service"),
         "host_keys": [_text(Path(p)).strip() for p in _matching("/etc/ssh/ssh_host_*_key.pub")],
         "problems": problems,
@@ -134,6 +147,13 @@ def _regular(patterns: Sequence[str]) -> list[str]:
 def _is_packaged(path: Path) -> bool:
     """Return whether a path is what `systemctl enable` makes: a link to a unit of a package."""
     return path.is_symlink() and os.path.normpath(path.parent / path.readlink()).startswith(_PACKAGED)
+
+
+def _revoked(path: Path) -> list[str] | None:
+    try:
+        return revoked(path.read_bytes())
+    except (OSError, KrlError):
+        return None
 
 
 def _cut(files: Mapping[str, str]) -> list[str]:

@@ -63,6 +63,7 @@ class Expectations:
         self._reach = known or reach(fabric)
         self._people = {p.name: p for p in people}
         self._data_port = fabric.services[access.DATA].port if access.DATA in fabric.services else 0
+        self._sign_port = fabric.services[access.SIGN].port if access.SIGN in fabric.services else 0
         self._kinds: dict[tuple[str, str], UserKind] = {}
         self._logins = {
             (path.origin, str(path.destination), p.name)
@@ -115,6 +116,8 @@ class Expectations:
             if key not in self._data:
                 return "authentication"
             return "allowed" if attempt.kind == "sftp" else "no shell"
+        if endpoint.port == self._sign_port:
+            return "authentication"  # login servers alone ask a signer, as a user that is nobody's
         return "allowed" if key in self._logins else "authentication"
 
     def _through(self, origin: str, attempt: Attempt, hop: Endpoint) -> str:

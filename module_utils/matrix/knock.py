@@ -80,7 +80,7 @@ def _neighbour(address: str, patience: float) -> Union[Neighbour, None]:
         for row in _ip("neighbour", "show", "to", address, "dev", route["dev"]):
             if "lladdr" in row and _USABLE & set(row.get("state", ())):
                 return Neighbour(route["dev"], route["prefsrc"], bytes.fromhex(row["lladdr"].replace(":", "")))
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # until it is known or the time is over
     return None
 
 

@@ -76,6 +76,8 @@ def _listeners(fabric: Fabric, host: Host) -> Iterator[Endpoint]:
     ports = [SSH_PORT]
     if access.is_data_server(fabric, host):
         ports.append(fabric.services[access.DATA].port)
+    if access.is_signer(fabric, host):
+        ports.append(fabric.services[access.SIGN].port)
     for port in ports:
         for attachment in host.attachments:
             yield from (Endpoint(host.name, str(attachment.address(f)), port) for f in FAMILIES)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .attempts import Endpoint
+from .attempts import SSH_PORT, Endpoint
 
 PREFIX = "kakehashi-probe-"
 RUN = Path("/run")
@@ -31,10 +31,11 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A private key by ``name``, in OpenSSH's text form."""
+    """A private key by ``name``, in OpenSSH's text form, and a certificate of it, if there is one."""
 
     name: str
     private: str
+    certificate: str = ""
 
     def __repr__(self) -> str:
         return f"Identity({self.name!r})"
@@ -76,10 +77,12 @@ def workspace(
         agent = Agent(socket)
         for identity in identities:
             _load(directory, socket, identity, lifetime)
+        certified = {identity.name for identity in identities if identity.certificate}
         aliases = {endpoint: f"e{number}" for number, endpoint in enumerate(dict.fromkeys(endpoints))}
         (directory / "known_hosts").write_text("".join(f"{line}\n" for line in known_hosts))
         for user, names in users.items():
-            text = client_config(user, names, aliases, directory, connect_timeout)
+            shown = [name for name in names if name in certified]
+            text = client_config(user, names, aliases, directory, connect_timeout, certificates=shown)
             (directory / f"{user}.conf").write_text(text)
         yield Workspace(directory, aliases)
     finally:
@@ -100,13 +103,24 @@ def remove_stale(base: Path) -> None:
 
 
 def client_config(
-    user: str, identities: Iterable[str], aliases: Mapping[Endpoint, str], directory: Path, connect_timeout: int
+    user: str,
+    identities: Iterable[str],
+    aliases: Mapping[Endpoint, str],
+    directory: Path,
+    connect_timeout: int,
+    *,
+    certificates: Iterable[str] = (),
 ) -> str:
-    """Return an ssh client configuration (ssh_config(5)) that uses nothing but what is given here."""
+    """Return an ssh client configuration (ssh_config(5)) that uses nothing but what is given here.
+
+    ``certificates`` names the identities that have one.
+    """
     lines: list[str] = []
     for endpoint, alias in aliases.items():
         lines += [f"Host {alias}", f"  HostName {endpoint.address}", f"  Port {endpoint.port}"]
         lines += [f"  HostKeyAlias {endpoint.host}"]
+        # Elsewhere none is taken, and each that is shown counts among the tries that sshd allows.
+        lines += [f"  CertificateFile {directory}/{name}-cert.pub" for name in certificates if endpoint.port == SSH_PORT]
     lines += ["Host *", f"  User {user}"]
     lines += [f"  IdentityFile {directory}/{name}.pub" for name in identities] or ["  IdentityFile none"]
     lines += [
@@ -187,3 +201,5 @@ def _load(directory: Path, socket: str, identity: Identity, lifetime: int) -> No
             raise ProbeError(f"key {identity.name} can't be used: {argv[0]} says {done.stderr.strip()[:160]!r}")
         if done.stdout:
             (directory / f"{identity.name}.pub").write_text(done.stdout)
+    if identity.certificate:
+        (directory / f"{identity.name}-cert.pub").write_text(f"{identity.certificate.strip()}\n")

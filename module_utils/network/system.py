@@ -51,7 +51,7 @@ def reconfigure(interfaces: Sequence[Interface], names: Sequence[str], *, reload
             _run(["networkctl", "reconfigure", name])
     end = time.monotonic() + _PATIENCE
     while (left := differences(interfaces, read())) and time.monotonic() < end:
-        time.sleep(_INTERVAL)
+        time.sleep(_INTERVAL)  # until all is as declared or the time is over
     return left
 
 

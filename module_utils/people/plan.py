@@ -81,7 +81,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: a command, files to remove, or a uid whose processes end.
+    """One thing to do: a command, files to remove, a uid whose processes end, or a mount to take away.
 
     ``say`` tells people what it does; ``gives``: nobody has less by it.
     """
@@ -90,6 +90,7 @@ class Step:
     command: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     end_uid: int | None = None
+    unmount: str = ""
     gives: bool = False
 
 
@@ -273,4 +274,4 @@ def _end(name: str, entry: Entry, *, processes: bool) -> Iterator[Step]:
     if processes:
         # What a mount was served by has ended, so it answers nobody any more; whoever has a file open there keeps only that.
         for path in entry.mounts:
-            yield Step(f"unmount {path}", ("umount", "--lazy", "--no-canonicalize", path))
+            yield Step(f"unmount {path}", unmount=path)

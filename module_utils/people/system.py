@@ -58,6 +58,15 @@ def _read(wish: Wish) -> Host:
     return Host(entries, groups, frozenset(_homes(entries, wish)))
 
 
+def _unmounting(path: str) -> tuple[str, ...]:
+    return ("umount", "--lazy", "--no-canonicalize", path)
+
+
+def _is_mounted(path: str) -> bool:
+    text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    return any(path in paths for paths in fuse_mounts(text).values())
+
+
 def fuse_mounts(mountinfo: str) -> dict[int, list[str]]:
     """Return where users mounted something by FUSE, by their numbers, the innermost first, from proc_pid_mountinfo(5)'s text."""
     found: dict[int, list[str]] = {}
@@ -80,8 +89,10 @@ def carry_out(steps: Sequence[Step]) -> None:
             _remove(path)
         if step.end_uid is not None:
             _end_processes(step.end_uid)
-        if step.command:
-            result = run(step.command, PeopleError)
+        # Some go by themselves when what serves them has ended.
+        command = step.command or (_unmounting(step.unmount) if step.unmount and _is_mounted(step.unmount) else ())
+        if command:
+            result = run(command, PeopleError)
             if result.returncode != 0:
                 words = result.stderr.strip().replace("\n", "; ") or f"exit status {result.returncode}"
                 raise PeopleError(f"could not {step.say}: {words}")
@@ -114,7 +125,7 @@ def _end_processes(uid: int) -> None:
                 os.kill(pid, signal.SIGKILL)
         if time.monotonic() > end:
             raise PeopleError(f"processes {pids} of uid {uid} don't end: look at them by hand, then run again")
-        time.sleep(_INTERVAL)
+        time.sleep(_INTERVAL)  # until none is left or the time is over
 
 
 def _leftovers(name: str, home: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..fabric import access
-from ..fabric.access import DATA
+from ..fabric.access import DATA, SIGN, SIGNING_USER
 from ..fabric.model import ACCOUNTS, OPERATORS, Fabric, Host
 from ..fabric.paths import SSH, Path, all_paths
 
@@ -44,7 +44,7 @@ class Declaration:
         return self.fabric.services[service].port
 
     def logins(self, target: Host) -> Iterator[Way]:
-        """Yield the declared ways to log in to a managed host, over ssh and over the data service."""
+        """Yield the declared ways to log in to a managed host, over ssh, the data service, and a signer's."""
         for path in self.to.get(target.name, ()):
             users = self._users(path, target)
             if users:
@@ -56,6 +56,8 @@ class Declaration:
             return accounts | (self.operators if OPERATORS in path.flow.users else frozenset())
         if path.flow.service == DATA and access.is_data_server(self.fabric, target):
             return self._readers_of(target, self.fabric.hosts.get(path.origin))
+        if path.flow.service == SIGN and access.is_signer(self.fabric, target):
+            return frozenset({SIGNING_USER})
         return frozenset()
 
     def _accounts_on(self, target: Host) -> Users:

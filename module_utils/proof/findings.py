@@ -66,11 +66,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Proof:
-    """The result: ``findings``, and how many (origin address, user, target address) pairs are declared and admitted."""
+    """The result: ``findings``, and how many (origin address, user, target address) pairs are declared and admitted.
+
+    ``fabric`` is the name of the fabric that was proved.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     declared: int = 0
     admitted: int = 0
+    fabric: str = ""
 
     @property
     def holds(self) -> bool:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 
 from ..fabric.model import Address, Family
 from .accounts import User, parse_users
+from .authorities import Authority
 from .intervals import FULL, Ranges
 from .networkd import KERNEL_SETTINGS, Network, parse_network
 from .nft_model import Ruleset
@@ -57,6 +58,7 @@ class LoginFiles:
     sshd_path: str
     files: tuple[tuple[str, str], ...]
     users: tuple[User, ...]
+    authorities: tuple[Authority, ...] = ()
 
 
 class Gates:
@@ -65,6 +67,7 @@ class Gates:
     def __init__(self, artefacts: LoginFiles) -> None:
         """Parse what belongs together. Raises ``CannotProve``."""
         self._files = dict(artefacts.files)
+        self._authorities = artefacts.authorities
         self.path = artefacts.sshd_path
         self._config = parse_sshd(self._files[artefacts.sshd_path], artefacts.sshd_path)
         self._program = _program(artefacts.sshd_path, self._files)
@@ -77,7 +80,7 @@ class Gates:
         """Return the gate of a user, who needn't exist: sshd's and PAM's own rules are asked all the same."""
         key = (name, port, family)
         if key not in self._gates:
-            user, server = self._user(name), Server(self._config, self._files, port)
+            user, server = self._user(name), Server(self._config, self._files, port, self._authorities)
             self._gates[key] = Gate(
                 rules_admitted(server, user, family),
                 NOWHERE if user.expired else self._pam(user, port, family),
@@ -87,7 +90,7 @@ class Gates:
 
     def reason(self, layer: Layer, name: str, port: int, address: Address) -> str:
         """Return the line (or the lack of one) by which a layer decides about a user from an address."""
-        user, server = self._user(name), Server(self._config, self._files, port)
+        user, server = self._user(name), Server(self._config, self._files, port, self._authorities)
         if layer == SSHD_LAYER:
             return rules_admit(server, user, address).reason
         if layer == KEYS_LAYER:
@@ -147,8 +150,8 @@ class HostModel:
     unjudged: bool = False
 
 
-def read_host(name: str, files: Mapping[str, str]) -> HostModel:
-    """Return the model of a host from its files by path. Raises ``CannotProve``."""
+def read_host(name: str, files: Mapping[str, str], authorities: tuple[Authority, ...] = ()) -> HostModel:
+    """Return the model of a host from its files by path, where ``authorities`` are known. Raises ``CannotProve``."""
     observes = SSHD not in files and OBSERVED in files
     for path in (RULESET, *USERS) if observes else (RULESET, SSHD, *USERS):
         if path not in files:
@@ -161,7 +164,7 @@ def read_host(name: str, files: Mapping[str, str]) -> HostModel:
         name,
         parse_network(network),
         parse_ruleset(files[RULESET], RULESET),
-        tuple(gates(LoginFiles(path, logins, users)) for path in servers),
+        tuple(gates(LoginFiles(path, logins, users, authorities)) for path in servers),
         observes,
     )
 

@@ -17,7 +17,7 @@ from .problem import CannotProve
 from .segments import layer2
 from .world import Artefacts, build_world
 
-LOGIN_SERVICES = ("ssh", "data")
+LOGIN_SERVICES = ("ssh", "data", "sign")
 _OBSERVES = "login_restriction only observes here: sshd, PAM and keys stay as they were found; enforce, or ask the host itself"
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..fabric.model import Address, Family
+from . import authorities
 from .accounts import User
+from .authorities import Authority
 from .decisions import Decision
 from .intervals import EMPTY, FULL, Range, Ranges, as_address, samples
 from .keys import Key, parse_keys
@@ -25,11 +27,15 @@ Holding = frozenset[Chain]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One sshd of a host: its configuration, the ``port`` asked about, and files by path that it may read."""
+    """One sshd of a host: its configuration, the ``port`` asked about, and files by path that it may read.
+
+    ``authorities`` are those whose policy is known: what others signed admits anybody.
+    """
 
     config: SshdConfig
     files: Mapping[str, str]
     port: int = 22
+    authorities: tuple[Authority, ...] = ()
 
 
 def rules_admit(server: Server, user: User, address: Address) -> Decision:
@@ -184,7 +190,7 @@ def _means(server: Server, user: User, address: Address, holding: Holding, metho
     if method == "publickey":
         always = _always_a_key(server, user, holding)
         opening = (f"{path}:{k.line} {k.text}" for path, k in _keys(server, user, holding) if k.opens_from(address))
-        return always or next(opening, None)
+        return always or next(opening, None) or _certificate(server, user, holding, address)
     return _other_means(user, method)
 
 
@@ -194,7 +200,7 @@ def _method_opens(server: Server, user: User, family: Family, holding: Holding, 
         return FULL[family] if _other_means(user, method) else EMPTY
     if _always_a_key(server, user, holding):
         return FULL[family]
-    found = EMPTY
+    found = authorities.admitted(server.authorities, [key for _unused, key in _trusted(server, holding)], user.name, family)
     for path, key in _keys(server, user, holding):
         if key.source is None:
             return FULL[family]
@@ -216,10 +222,40 @@ def _always_a_key(server: Server, user: User, holding: Holding) -> str | None:
     config = server.config
     if config.under("authorizedkeyscommand", holding).first != "none":
         return "a key that AuthorizedKeysCommand names"
-    if config.under("trustedusercakeys", holding).first != "none":
-        return "a certificate of TrustedUserCAKeys"
+    if (signed := _unbounded(server, holding)) is not None:
+        return signed
     own = (p for p in key_files(config, user, holding) if p not in server.files and p.startswith(f"{user.home}/"))
     return next((f"a key that {user.name} puts into {path}" for path in own), None)
+
+
+def _unbounded(server: Server, holding: Holding) -> str | None:
+    """Return which certificates no policy that is known bounds, or ``None``."""
+    config = server.config
+    value = config.under("trustedusercakeys", holding)
+    if value.first == "none":
+        return None
+    file = value.arguments[0]
+    if file not in server.files:
+        return f"a certificate of TrustedUserCAKeys {file}, a file that isn't among the artefacts"
+    for keyword in ("authorizedprincipalsfile", "authorizedprincipalscommand"):
+        if (named := config.under(keyword, holding)).lines and named.first != "none":
+            return f"a certificate whose principals {keyword} names"
+    known = {authority.key for authority in server.authorities}
+    strange = (number for number, key in _trusted(server, holding) if key not in known)
+    return next((f"a certificate of the authority in {file}:{n}, which is no signer's" for n in strange), None)
+
+
+def _trusted(server: Server, holding: Holding) -> list[tuple[int, str]]:
+    """Return the authorities whose certificates sshd takes, with their lines."""
+    named = server.config.under("trustedusercakeys", holding)
+    return list(authorities.trusted(server.files.get(named.arguments[0], ""))) if named.first != "none" else []
+
+
+def _certificate(server: Server, user: User, holding: Holding, address: Address) -> str | None:
+    """Return by which line of a policy ``user`` has a certificate that is good from ``address``, or ``None``."""
+    trusted = {key for _unused, key in _trusted(server, holding)}
+    grants = (a.grant_for(user.name, address) for a in server.authorities if a.key in trusted)
+    return next((f"a certificate by {grant.where}" for grant in grants if grant is not None), None)
 
 
 def _keys(server: Server, user: User, holding: Holding) -> Iterator[tuple[str, Key]]:

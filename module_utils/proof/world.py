@@ -6,9 +6,11 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..fabric import access
 from ..fabric.model import FAMILIES, Attachment, Fabric, Family, Host, Switch
 from ..fabric.paths import attachments_of
 from ..fabric.problems import listed
+from .authorities import read_authorities
 from .hosts import HostModel, read_host
 from .intervals import Range, Ranges, as_address
 from .layer2 import Cable, Domains, Plug, Port, Switches, broadcast_domains
@@ -109,12 +111,17 @@ class World:
 def build_world(fabric: Fabric, artefacts: Artefacts) -> World:
     """Read all artefacts. What can't be read is kept in ``refused``, and its host has no model."""
     world = World(fabric)
+    signers = [signer.name for signer in access.signers(fabric)]
+    try:
+        authorities = read_authorities(artefacts.hosts, signers)
+    except CannotProve as refusal:
+        authorities, world.refused = (), dict.fromkeys(signers, str(refusal))
     for host in fabric.managed_hosts:
         if host.name in artefacts.refused:
             world.refused[host.name] = artefacts.refused[host.name]
             continue
         try:
-            world.models[host.name] = read_host(host.name, artefacts.hosts.get(host.name, {}))
+            world.models[host.name] = read_host(host.name, artefacts.hosts.get(host.name, {}), authorities)
         except CannotProve as refusal:
             world.refused[host.name] = str(refusal)
     cables = (

@@ -91,11 +91,12 @@ class Node:
 def attempt(origin: Node, user: str, target: str, *, by: str, bind: str, port: int = 22, sftp: bool = False) -> str:
     """Log in for real from ``origin`` as ``user`` with the onward key of ``by``; return the user's name there, or ``""``.
 
-    ``bind`` is the address that the target sees.
+    ``bind`` is the address that the target sees. Where ``by`` gets a certificate of the key, it is shown too.
     """
+    origin.run(f"command -v kakehashi-certificate >/dev/null && sudo -u {by} kakehashi-certificate")
     options = (
-        f"-F none -i /etc/kakehashi/onward/{by}/id_ed25519 -b {bind} -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=10 "
-        f"-o KexAlgorithms={QUICK} "
+        f"-F none -i /etc/kakehashi/onward/{by}/id_ed25519 -o CertificateFile=/run/kakehashi-certificates/{by}-cert.pub "
+        f"-b {bind} -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=10 -o KexAlgorithms={QUICK} "
         "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     )
     if sftp:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -65,7 +68,8 @@ class People:
         """Log in and on to a node, and stay there."""
         words = ("exec", "inst-a1", "--", *SSH, "-i", f"/run/{name}", f"{name}@192.0.2.10", STAYS)
         command = [sys.executable, "-m", "twin", "--name", self.twin.name, *words]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, text=True, start_new_session=True)
         wait_until(lambda: self.running("mdx1", "sleep 900[.]25") == 1)
         return process
 
@@ -76,6 +80,13 @@ class People:
     def processes(self, host: str, uid: int) -> str:
         """The processes of a user on a host."""
         return self.twin.attempt("exec", host, "--", "ps", "-o", "pid=,args=", "-u", str(uid)).stdout
+
+
+def leave(session: subprocess.Popen[str]) -> None:
+    """End a login, with all that was started for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(session.pid, signal.SIGKILL)
+    session.wait()
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +110,7 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
         refused = people.log_in("sato")
         assert time.monotonic() - ended < SECONDS, "it took longer than that to find out"
     finally:
-        session.kill()
-        session.communicate()
+        leave(session)
     assert {host: words for host, words in left.items() if words} == {}
     assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True), refused.stderr
     assert re.search(r"end the processes of sato: .*login1.*mdx1", done.stdout), done.stdout
@@ -123,3 +133,29 @@ def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None
     again = people.declare(BEFORE)
     assert re.findall(r"^\S+ .*changed=[1-9].*", again.stdout, re.MULTILINE) == []
     assert "Nobody was added, altered or removed." in again.stdout
+
+
+def test_a_session_that_the_rules_no_longer_admit_is_ended_and_others_stay(people: People) -> None:
+    twin = people.twin
+    people.declare(BEFORE)
+    session = people.stay("sato")
+    kept = twin("exec", "login1", "--", "cat", "/etc/ssh/sshd_config")
+    try:
+        assert ended(twin) == []
+        twin("exec", "login1", "--", "sed", "-i", "/^AllowUsers sato@192.0.2.21$/d", "/etc/ssh/sshd_config")
+        assert ended(twin, "--check") == [{"user": "sato", "address": "192.0.2.21"}]
+        assert session.poll() is None, "check mode ended it"
+        assert ended(twin) == [{"user": "sato", "address": "192.0.2.21"}]
+        wait_until(lambda: session.poll() is not None, SECONDS)
+    finally:
+        twin("exec", "login1", "--", "sh", "-c", "cat >/etc/ssh/sshd_config", text=kept)
+        leave(session)
+
+
+def ended(twin: Validated, *words: str) -> list[dict[str, str]]:
+    """What the module says it ended on the login server."""
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    sources = [word for source in (*twin.inventories, twin.state / "overlay") for word in ("-i", str(source))]
+    said = twin("run", "--", ansible, *sources, "login1", "-b", "-m", "ssh_sessions", *words)
+    found: list[dict[str, str]] = yaml.safe_load(said.partition("=>")[2])["ended"]
+    return found

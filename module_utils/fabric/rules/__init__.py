@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..problems import Problem
-from . import access, addressing, cabling, flows, logs, people, platforms, references, topology
+from . import access, addressing, cabling, flows, identity, logs, people, platforms, references, topology
 from .context import Context
 
 Rule = Callable[[Context], Iterable[Problem]]
@@ -22,6 +22,7 @@ REFERENCE_RULES: tuple[Rule, ...] = (
     references.platforms,
     references.accounts,
     references.operator_hosts,
+    references.identity,
 )
 RECORD_RULES: tuple[Rule, ...] = (
     addressing.vlans,
@@ -52,6 +53,7 @@ RECORD_RULES: tuple[Rule, ...] = (
     people.keys_once,
     people.operators,
     people.accounts,
+    identity.signers,
 )
 GRAPH_RULES: tuple[Rule, ...] = (
     topology.connected,
@@ -68,5 +70,6 @@ GRAPH_RULES: tuple[Rule, ...] = (
     access.data,
     access.storage,
     access.ways_in,
+    identity.asked,
     logs.everybody,
 )

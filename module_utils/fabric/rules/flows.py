@@ -9,7 +9,7 @@ from ..model import Flow, Service
 from ..problems import Problem, agree
 from .context import Context, Machine, segments_of
 
-TCP_SERVICES = ("ssh", "data")
+TCP_SERVICES = ("ssh", "data", "sign")
 EVERYTHING = ("all", "ungrouped")
 
 

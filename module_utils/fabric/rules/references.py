@@ -70,6 +70,12 @@ def accounts(context: Context) -> Iterator[Problem]:
             yield from _unknown(context, account, ("compute_platforms", i), name, "fabric_compute_platforms")
 
 
+def identity(context: Context) -> Iterator[Problem]:
+    """The group of signers is declared, and has members."""
+    if (record := context.fabric.identity) is not None:
+        yield from _group(context, record, "signers", record.signers)
+
+
 def operator_hosts(context: Context) -> Iterator[Problem]:
     """There is a place from which operators work."""
     if not context.names(OPERATOR_HOSTS):

@@ -74,7 +74,7 @@ def test_the_client_goes_on_with_that_key_to_known_hosts_only() -> None:
     known = LOGIN.out("cat /etc/ssh/ssh_known_hosts")
     for name in ("compute1", "mdx1", "mdx2"):
         assert any(name in line.split()[0].split(",") for line in known.splitlines() if line and not line.startswith("#"))
-    unknown = LOGIN.run("sudo -u sato ssh -o BatchMode=yes -o UserKnownHostsFile=none localhost true")
+    unknown = LOGIN.run("sudo -u sato ssh -o BatchMode=yes -o UserKnownHostsFile=none -o HostKeyAlias=stranger mdx1 true")
     assert "Host key verification failed" in unknown.stderr
 
 

@@ -70,6 +70,7 @@ MEANT = meant(
     maxauthtries="4",
     logingracetime="60",
     subsystem="sftp internal-sftp",
+    revokedkeys="none",
 )
 
 
@@ -134,7 +135,7 @@ def test_without_users_nobody_is_admitted(render: Render) -> None:
         (lambda text: text.replace("AllowUsers sato@192.0.2.70", "AllowUsers sato@login1"), "AllowUsers admits sato@login1"),
         (lambda text: text.replace("authorized_keys.d/%u", "authorized_keys.d/%u .ssh/authorized_keys"), "authorizedkeysfile is"),
         (lambda text: text + "AcceptEnv LD_PRELOAD\n", "acceptenv is LD_PRELOAD"),
-        (lambda text: text.replace("AuthorizedKeysCommand none", "AuthorizedKeysCommand /bin/x\nAuthorizedKeysCommandUser x"),
+        (lambda text: text.replace("TrustedUserCAKeys none", "AuthorizedKeysCommand /bin/x\nAuthorizedKeysCommandUser x"),
          "authorizedkeyscommand is /bin/x"),
     ],
 )  # fmt: skip

@@ -56,6 +56,9 @@ def test_what_becomes_of_a_file(now: dict[str, Any], wanted: WantedFile, action:
         ("/etc/pam.d/kakehashi-data-sshd", "data_server"),
         ("/etc/ssh/sshd_config_data", "data_server"),
         ("/etc/systemd/system/kakehashi-data-sshd.service", "data_server"),
+        ("/etc/ssh/sshd_config_sign", "certificate_authority"),
+        ("/etc/ssh/kakehashi-user-authorities", "login_restriction"),
+        ("/etc/kakehashi/authority/policy.json", "certificate_authority"),
     ],
 )
 def test_which_role_writes_a_file(path: str, role: str) -> None:

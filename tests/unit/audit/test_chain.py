@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +31,17 @@ def texts(records: list[Record]) -> list[str]:
 
 
 def head(record: Record) -> Head:
-    return Head(chain.chain_of(record), record["number"], record["digest"], "noon")
+    return seen_on(record, "noon")
+
+
+def seen_on(record: Record, when: str) -> Head:
+    return Head(chain.chain_of(record), record["number"], record["digest"], when)
+
+
+def since(text: str) -> int:
+    found = chain.seen_at(text)
+    assert found is not None
+    return found
 
 
 CHAINS = st.lists(DATA, min_size=2, max_size=8).map(made)
@@ -120,4 +132,32 @@ def test_what_was_due_to_go_may_be_missing() -> None:
         "the records before 2 are missing, and nothing says that they were due to go",
     )
     told = chain.linked(records[-1], chain.EXPIRED, 9, {"number": 1, "digest": records[1]["digest"], "file": "2024-01.jsonl"})
-    assert chain.verify(texts([*records[2:], told]), [head(records[1]), head(told)]).faults == ()
+    seen = seen_on(records[1], "2024-01-31 23:59:59")
+    assert chain.verify(texts([*records[2:], told]), [seen, head(told)], since("2024-02-01 00:00:00")).faults == ()
+
+
+@pytest.mark.parametrize("seen", ["2024-02-01 00:00:00", "2025-12-31 00:00:00", "9999-12-31 00:00:00", "noon", ""])
+def test_what_was_seen_lately_or_at_no_known_time_may_not_be_missing(seen: str) -> None:
+    records = made([{"a": 1}, {"b": 2}, {"c": 3}])
+    told = chain.linked(records[-1], chain.EXPIRED, 9, {"number": 1, "digest": records[1]["digest"], "file": "2024-01.jsonl"})
+    faults = chain.verify(texts([*records[2:], told]), [seen_on(records[1], seen)], since("2024-02-01 00:00:00")).faults
+    said = f" at {seen}" if seen else ""
+    assert faults == (f"record 1 is gone, but it was seen{said} and had to be kept longer",)
+
+
+@given(CHAINS, st.data())
+def test_who_says_that_everything_was_due_to_go_is_told_by_a_head(records: list[Record], data: st.DataObject) -> None:
+    """Root on the log server writes that all was due to go, however long it says that was kept, and removes it."""
+    at = data.draw(st.integers(0, len(records) - 1))
+    named = {"number": records[-1]["number"], "digest": records[-1]["digest"], "file": "2026-11.jsonl", "days": 0}
+    left = texts([chain.linked(records[-1], chain.EXPIRED, 9, named)])
+    assert chain.verify(left).faults == ()
+    seen = seen_on(records[at], "2026-12-01 00:00:00")
+    wanted = f"record {at} is gone, but it was seen at 2026-12-01 00:00:00 and had to be kept longer"
+    assert chain.verify(left, [seen]).faults == (wanted,)
+    assert chain.verify(left, [seen], since("2024-12-01 00:00:00")).faults == (wanted,)
+
+
+def test_what_the_role_keeps_is_what_is_asked_for() -> None:
+    defaults = Path(__file__).parents[3] / "roles/log_server/defaults/main.yml"
+    assert yaml.safe_load(defaults.read_text())["log_server_kept_days"] == chain.KEPT_DAYS

@@ -60,6 +60,8 @@ def test_a_login_by_certificate(by: str) -> None:
 def test_a_login_to_data() -> None:
     said = f"Accepted publickey for sato from 192.0.2.101 port 5 ssh2: ED25519 {KEY}"
     assert logins(entries(said, _SYSTEMD_UNIT="kakehashi-data-sshd.service"))[0].service == "data"
+    assert logins(entries(said, _SYSTEMD_UNIT="kakehashi-sign-sshd.service"))[0].service == "sign"
+    assert logins(entries(said, by="kakehashi-sign-sshd"))[0].service == "sign"
 
 
 def test_processes_of_two_hosts_or_boots_are_not_confused() -> None:
@@ -142,6 +144,11 @@ def test_who_became_root() -> None:
         ("sudo", {"_UID": "2001", "_GID": "0"}, True),
         ("kakehashi-revert", {}, True),
         ("kakehashi-revert", {"_UID": "3001"}, False),
+        ("kakehashi-certificate", {}, True),
+        ("kakehashi-certificate", {"_UID": "3001"}, False),
+        ("kakehashi-sign", {"_UID": "998", "_SYSTEMD_UNIT": "kakehashi-sign-sshd.service"}, True),
+        ("kakehashi-sign", {"_UID": "998"}, False),
+        ("kakehashi-sign", {}, False),
         ("cron", {}, False),
     ],
 )

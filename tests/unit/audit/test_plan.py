@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 import yaml
 
 from module_utils.audit.logins import Login
-from module_utils.audit.plan import PlanError, unplanned, windows
+from module_utils.audit.plan import NO_WINDOW, People, PlanError, Unplanned, unplanned, windows
 
 PEOPLE, HOSTS, GROUPS = ("aoki", "ueda"), ("login1", "mdx1", "mdx2"), {"mdx_nodes": ("mdx1", "mdx2")}
+ALL = People(
+    frozenset({"sato"}), frozenset(PEOPLE), frozenset({"mori"}), frozenset({"mdxuser"}), "kakehashi-sign", frozenset({"sign1"})
+)
 GOOD: dict[str, Any] = {
     "name": "firmware",
     "begin": "2026-12-01T01:00:00+09:00",
@@ -29,7 +33,7 @@ def login(user: str, host: str, hour: int) -> Login:
 def test_a_login_is_covered_by_its_window() -> None:
     planned = windows([GOOD], PEOPLE, HOSTS, GROUPS)
     seen = [login("aoki", "mdx1", 17), login("aoki", "login1", 17), login("sato", "mdx1", 3)]
-    assert unplanned(seen, planned, PEOPLE, {"mdx1": ("login1",)}) == []
+    assert unplanned(seen, planned, ALL, {"mdx1": ("login1",)}) == []
 
 
 @pytest.mark.parametrize(
@@ -38,18 +42,40 @@ def test_a_login_is_covered_by_its_window() -> None:
 def test_another_person_host_or_time_is_not(user: str, host: str, hour: int) -> None:
     planned = windows([GOOD], PEOPLE, HOSTS, GROUPS)
     seen = login(user, host, hour)
-    assert unplanned([seen], planned, PEOPLE, {"mdx1": ("login1",)}) == [seen]
+    assert unplanned([seen], planned, ALL, {"mdx1": ("login1",)}) == [Unplanned(seen, NO_WINDOW)]
 
 
 def test_hosts_may_be_groups_and_none_means_all() -> None:
     assert windows([{**GOOD, "hosts": ["mdx_nodes"]}], PEOPLE, HOSTS, GROUPS)[0].hosts == ("mdx1", "mdx2")
     everywhere = windows([{k: v for k, v in GOOD.items() if k != "hosts"}], PEOPLE, HOSTS)
-    assert unplanned([login("aoki", "login1", 18)], everywhere, PEOPLE, {}) == []
+    assert unplanned([login("aoki", "login1", 18)], everywhere, ALL, {}) == []
 
 
 def test_an_empty_plan_covers_nothing() -> None:
     seen = login("aoki", "login1", 18)
-    assert unplanned([seen], windows([], PEOPLE, HOSTS), PEOPLE, {}) == [seen]
+    assert unplanned([seen], windows([], PEOPLE, HOSTS), ALL, {}) == [Unplanned(seen, NO_WINDOW)]
+
+
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        ("root", "root, who is no person"),
+        ("mdxuser", "the shared user of an image, who is no person"),
+        ("mori", "an account that is declared absent"),
+        ("kondo", "no account and no operator of this name is declared"),
+        ("kakehashi-sign", "no account and no operator of this name is declared"),
+    ],
+)
+def test_whom_nobody_declares_is_unplanned_at_any_time(user: str, why: str) -> None:
+    planned = windows([{k: v for k, v in GOOD.items() if k != "hosts"}], PEOPLE, HOSTS)
+    seen = login(user, "mdx1", 17)
+    assert unplanned([seen], planned, ALL, {}) == [Unplanned(seen, why)]
+
+
+def test_login_servers_ask_signers_and_only_by_their_own_service() -> None:
+    asked = replace(login("kakehashi-sign", "sign1", 17), service="sign")
+    elsewhere, by_ssh = replace(asked, host="mdx1"), replace(asked, service="ssh")
+    assert [n.login for n in unplanned([asked, elsewhere, by_ssh], (), ALL, {})] == [elsewhere, by_ssh]
 
 
 SHAPE = "write a list of windows {name, begin, end, operators, hosts}"

@@ -20,4 +20,4 @@ def test_each_account_reaches_what_its_platforms_give() -> None:
 
 
 def test_operators_are_marked_and_come_from_their_own_host() -> None:
-    assert rows()["aoki"].startswith("operator login1 compute1, data1")
+    assert rows()["aoki"].startswith("operator login1 ca1, compute1, data1")

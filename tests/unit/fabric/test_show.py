@@ -46,7 +46,7 @@ def test_who_may_log_in(base: Fabric) -> None:
     rows = [line.split("  ") for line in tables.logins_table(base).splitlines()]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     assert ["login1", "sato, kato", "a1, b1"] in cells
-    assert ["data1, storage1, gw1", "aoki", "login1"] in cells
+    assert ["data1, storage1, gw1, ca1", "aoki", "login1"] in cells
     assert ["c1, c2", "sato", "login1"] in cells
 
 
@@ -94,6 +94,7 @@ def test_roles_in_words(base: Fabric) -> None:
     assert {host.name: words.role(base, host) for host in base.hosts.values()} == {
         "operator": "operators' own host",
         "login1": "login server",
+        "ca1": "signer",
         "data1": "data server of images",
         "compute1": "compute server of images",
         "storage1": "storage server of images",

@@ -28,6 +28,7 @@ MOUNTS = {"root": "{room}", "mounts": [{"source": "/srv", "target": "{room}/nara
         ("segment_interfaces", {"interfaces": [INTERFACE]}, "ip is not installed: install"),
         ("nftables_ruleset", {"content": "", "path": "{room}/rules"}, "nft is not installed: install"),
         ("read_only_mounts", MOUNTS, "systemctl is not installed: install"),
+        ("ssh_sessions", {}, "ss is not installed: install"),
         ("onward_keys", {"accounts": ["root"], "directory": "{room}/onward"}, "ssh-keygen is not installed: install"),
     ],
 )

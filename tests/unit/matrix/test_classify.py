@@ -16,6 +16,8 @@ PROHIBITED = "open failed: administratively prohibited: open failed\n"
 IN = 'Authenticated to mdx1 ([192.0.2.101]:22) using "publickey".\n'
 CASES: list[tuple[str, Kind, int | None, str, str]] = [
     ("auth-denied", "ssh", 255, "", "sato@192.0.2.101: Permission denied (publickey).\r\n"),
+    ("auth-denied", "ssh", 255, "", "Received disconnect from 192.0.2.101 port 22:2: Too many authentication failures\r\n"
+     "Disconnected from 192.0.2.101 port 22\r\n"),
     ("account-denied", "ssh", 255, "", f"{KEY}Connection closed by 192.0.2.101 port 22\r\n"),
     ("session-denied", "ssh", 1, "This service allows sftp connections only.\n", f"{KEY}{IN}"),
     ("session-denied", "sftp", 255, "", f"{KEY}{IN}subsystem request failed on channel 0\nConnection closed\n"),

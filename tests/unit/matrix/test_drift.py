@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from module_utils.identity.krl import build
 from module_utils.matrix import effective
 from module_utils.matrix.drift import (
     Drift,
@@ -17,6 +18,7 @@ from module_utils.matrix.drift import (
     modes_drift,
     options_drift,
     ports_drift,
+    revocations_drift,
     ruleset_drift,
 )
 from module_utils.matrix.effective import listeners, redacted_shadow
@@ -109,13 +111,40 @@ def test_what_others_than_root_can_change_or_read_is_named() -> None:
         "/etc/kakehashi/onward/suzuki/id_ed25519": [0, 3002, 0o640],
         "/etc/kakehashi/onward/kato/id_ed25519": [0, 3002, 0o640],
         "/etc/kakehashi/onward/sato/id_ed25519": [0, 3001, 0o644],
+        "/etc/kakehashi/signing/id_ed25519": [0, 3001, 0o640],
+        "/etc/kakehashi/signing/id_ed25519.pub": [0, 0, 0o644],
+        "/var/lib/kakehashi-authority/user_ca": [0, 998, 0o644],
     }
-    assert texts(modes_drift("h", owned, {"suzuki": 3002, "kato": 3004, "sato": 3001})) == [
+    known = {"root": 0, "suzuki": 3002, "kato": 3004, "sato": 3001, "kakehashi-sign": 998}
+    assert texts(modes_drift("h", owned, known)) == [
         f"h: PAM: {ACCESS}: others than root can change it: owner 0, mode 0666",
         "h: keys: /etc/ssh/authorized_keys.d/suzuki: others than root can change it: owner 3002, mode 0644",
         "h: keys: /etc/kakehashi/onward/kato/id_ed25519: others than kato can read it: group 3002, mode 0640",
         "h: keys: /etc/kakehashi/onward/sato/id_ed25519: others than sato can read it: group 3001, mode 0644",
+        "h: keys: /etc/kakehashi/signing/id_ed25519: others than root can read it: group 3001, mode 0640",
+        "h: keys: /var/lib/kakehashi-authority/user_ca: others than kakehashi-sign can read it: group 998, mode 0644",
     ]
+    owned = {"/var/lib/kakehashi-authority/user_ca": [0, 998, 0o640], "/etc/kakehashi/signing/id_ed25519": [0, 0, 0o600]}
+    assert texts(modes_drift("h", owned, known)) == []
+
+
+def test_who_is_not_revoked_any_more_is_named() -> None:
+    place = "mdx1: keys: /etc/ssh/kakehashi-revoked-keys"
+    assert texts(revocations_drift("mdx1", ["sato@login1"], ["sato@login1"])) == []
+    assert texts(revocations_drift("mdx1", [], None)) == [f"{place}: is missing or can't be read, so sshd refuses every key"]
+    assert texts(revocations_drift("mdx1", ["sato@login1"], ["kato@login1"])) == [
+        f"{place}: certificates named sato@login1 are not revoked",
+        f"{place}: certificates named kato@login1 are revoked, and nobody declared that",
+    ]
+
+
+def test_the_list_of_revoked_certificates_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "revoked"
+    assert effective._revoked(path) is None
+    path.write_text("no list")
+    assert effective._revoked(path) is None
+    path.write_bytes(build(["ssh-ed25519 AAAA authority"], ["sato@login1"]))
+    assert effective._revoked(path) == ["sato@login1"]
 
 
 def test_files_in_homes_are_read_as_a_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

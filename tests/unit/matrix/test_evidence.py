@@ -200,7 +200,10 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
     key.write_text("private")
     onward = {"results": [{"item": "sato", "content": "b253YXJk"}, {"item": "kato", "failed": True}]}
     hostvars = {
-        "login1": {"validate_onward": onward},
+        "login1": {
+            "validate_onward": onward,
+            "validate_certificates": {"results": [{"item": "sato", "content": "Y2VydGlmaWNhdGU="}]},
+        },
         "mdx1": {"validate_effective": {"effective": {"host_keys": ["ssh-ed25519 AAAA root@mdx1", ""]}}},
         "data1": {"validate_effective": "skipped"},
     }
@@ -208,12 +211,13 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
         hostvars, TWIN, [{"name": "sato", "key": str(key)}, {"name": "ueda", "key": str(key)}, {"name": "kato", "key": "/none"}]
     )
     users = shown_from(found, "login1")
-    assert users["sato"] == ["onward-sato-login1", "own-sato"]
+    assert users["sato"] == ["own-sato", "onward-sato-login1"]
     assert users["root"] == users["mdxuser"] == ["own-ueda"]
     assert found["lent"]["root"] == list(found["origins"])
     assert found["lent"]["ueda"] == [name for name in found["origins"] if "own-ueda" not in shown_from(found, name)["ueda"]]
     assert found["known_hosts"] == ["mdx1 ssh-ed25519 AAAA"]
-    assert {"name": "onward-sato-login1", "private": "onward"} in found["origins"]["login1"]["identities"]
+    shown = {"name": "onward-sato-login1", "private": "onward", "certificate": "certificate"}
+    assert shown in found["origins"]["login1"]["identities"]
     assert "kato: no onward key on any login server; run playbooks/site.yml first" in found["missing"]
     unread = "the file that validate_personas names for them can't be read (/none: No such file or directory)"
     assert f"kato: {unread}" in found["missing"]

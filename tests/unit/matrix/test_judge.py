@@ -35,7 +35,7 @@ def test_a_fabric_as_declared_has_no_differences(fabric: Fabric, expectations: E
     every = plans(fabric)
     result = judge(every, {p.origin: as_declared(p, expectations) for p in every}, expectations)
     assert result.differences == []
-    assert result.total == sum(1 for p in every for _ in cells(p)) == 82080
+    assert result.total == sum(1 for p in every for _ in cells(p)) == 124320
     assert result.derived + result.made == result.total
     assert result.made < 2000
     lines = list(matrix_lines(result.table, [p.origin for p in every], [h.name for h in fabric.managed_hosts]))

@@ -92,3 +92,9 @@ MOUNTINFO = """\
 
 def test_fuse_mounts_are_found_by_user_the_innermost_first() -> None:
     assert system.fuse_mounts(MOUNTINFO) == {3001: ["/home/sato/data/more of it", "/home/sato/data"], 0: ["/mnt/other"]}
+
+
+def test_a_mount_that_went_by_itself_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mountinfo").write_text("22 1 0:21 / /proc rw,nosuid - proc proc rw\n")
+    monkeypatch.setattr(system, "_MOUNTS", tmp_path / "mountinfo")
+    system.carry_out([Step("unmount /home/sato/data", unmount="/home/sato/data")])

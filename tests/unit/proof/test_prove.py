@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.fabric.model import Fabric
+from module_utils.proof.authorities import POLICY
 from module_utils.proof.findings import Finding, Proof
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
@@ -20,7 +21,7 @@ from plugin_utils.render import render_fabric
 
 ROOT = Path(__file__).resolve().parents[3]
 NFT, SSHD, PAM, ACCESS = "/etc/nftables.conf", "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/security/access.conf"
-DATA = "/etc/ssh/sshd_config_data"
+DATA, DATA_KEYS = "/etc/ssh/sshd_config_data", "/etc/ssh/authorized_keys_data.d"
 
 
 @cache
@@ -111,8 +112,11 @@ LOOSENED = [
     ("mdx1", PAM, drop("pam_access.so"), "missing_layer", "rest on pam_access"),
     ("mdx1", PAM, swap("[success=ok default=die]  pam_access.so", "optional pam_access.so"), "missing_layer", "pam_access"),
     ("mdx1", PAM, add("account include more\n"), "cannot_prove", "nothing is known"),
-    ("mdx1", "/etc/ssh/authorized_keys.d/sato", swap('from="192.0.2.70,', 'from="192.0.2.0/24,'), "missing_layer", "sato:1"),
-    ("mdx1", "/etc/ssh/authorized_keys.d/sato", lambda _: "", "missing_login", "no key opens"),
+    ("mdx1", "/etc/ssh/authorized_keys.d/aoki", swap('from="192.0.2.70,', 'from="192.0.2.0/24,'), "missing_layer", "aoki:1"),
+    ("mdx1", "/etc/ssh/authorized_keys.d/aoki", lambda _: "", "missing_login", "no key opens"),
+    ("mdx1", SSHD, drop("TrustedUserCAKeys /etc"), "missing_login", "no key opens"),
+    ("data1", f"{DATA_KEYS}/sato", swap('from="', 'from="192.0.2.0/24,'), "missing_layer", "sato:1"),
+    ("data1", f"{DATA_KEYS}/sato", lambda _: "", "missing_login", "no key opens"),
     ("mdx1", "/etc/passwd", drop("sato:"), "missing_login", "doesn't exist"),
     ("mdx1", "/etc/passwd", lambda _: "broken\n", "cannot_prove", "fields"),
     ("mdx1", "/etc/systemd/network/20-kakehashi-hpc0.network", drop("Address=192"), "missing_login", "doesn't have"),
@@ -144,9 +148,9 @@ def test_all_layers_open_is_an_extra_login_with_its_origin() -> None:
     files[NFT] = files[NFT].replace("ip saddr { 192.0.2.70 } tcp dport 22", "tcp dport 22")
     files[SSHD] = files[SSHD].replace("AllowUsers sato@192.0.2.70", "AllowUsers sato@192.0.2.0/24")
     files[ACCESS] = files[ACCESS].replace("+:sato:192.0.2.70", "+:sato:192.0.2.0/24")
-    keys = "/etc/ssh/authorized_keys.d/sato"
-    files[keys] = files[keys].replace('from="192.0.2.70', 'from="192.0.2.0/24')
-    proof = prove(fabric, Artefacts({**artefacts.hosts, "mdx1": files}, artefacts.switches))
+    signer = dict(artefacts.hosts["ca1"])
+    signer[POLICY] = signer[POLICY].replace('"192.0.2.70"', '"192.0.2.70", "192.0.2.71"')
+    proof = prove(fabric, Artefacts({**artefacts.hosts, "mdx1": files, "ca1": signer}, artefacts.switches))
     extra = [f for f in proof.findings if f.kind == "extra_login"]
     assert extra
     text = " ".join(map(str, extra))

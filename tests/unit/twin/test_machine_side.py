@@ -30,11 +30,14 @@ HYBRID = """\
 
 
 def test_users_are_added_to_the_databases() -> None:
-    before = Databases("root:x:0:0::/root:/bin/bash\n", "root:*:1:0:99999:7:::\n", "root:x:0:\nsudo:x:27:first\n")
+    before = Databases(
+        "root:x:0:0::/root:/bin/bash\n", "root:*:1:0:99999:7:::\n", "root:x:0:\nsudo:x:27:first\n", "root:*::\nsudo:*::first\n"
+    )
     users = (User("aoki", 2001, "key", administrator=True), User("guest", 1100, "key"))
     after = with_users(before, users)
     assert after.passwd.endswith("aoki:x:2001:2001::/home/aoki:/bin/bash\nguest:x:1100:1100::/home/guest:/bin/bash\n")
     assert after.group.splitlines()[1:] == ["sudo:x:27:first,aoki", "aoki:x:2001:", "guest:x:1100:"]
+    assert after.gshadow.splitlines()[1:] == ["sudo:*::first,aoki", "aoki:!::", "guest:!::"]
     assert "guest:*:" in after.shadow
     assert sudoers(users) == "aoki ALL=(ALL:ALL) NOPASSWD: ALL\n"
 

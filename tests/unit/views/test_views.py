@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -27,7 +28,19 @@ def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) 
 @pytest.mark.parametrize(
     ("host", "roles"),
     [
-        ("login1", {"base", "packet_filter", "session_recording", "login_restriction", "login_server", "log_forwarding"}),
+        (
+            "login1",
+            {
+                "base",
+                "packet_filter",
+                "session_recording",
+                "login_restriction",
+                "login_server",
+                "onward_certificates",
+                "log_forwarding",
+            },
+        ),
+        ("ca1", {"base", "packet_filter", "session_recording", "login_restriction", "certificate_authority", "log_forwarding"}),
         ("flow-gw1", {"base", "packet_filter", "session_recording", "login_restriction", "gateway", "log_forwarding"}),
         ("data1", {"base", "packet_filter", "session_recording", "login_restriction", "data_server", "log_forwarding"}),
         ("mdx1", {"base", "packet_filter", "session_recording", "login_restriction", "log_forwarding"}),
@@ -68,11 +81,29 @@ def test_both_ends_of_a_routed_flow_get_routes_through_the_gateway(views: dict[s
     assert routes("flow-n3") == []
 
 
-def test_own_keys_open_login_servers_and_onward_keys_the_rest(views: dict[str, View]) -> None:
+def test_own_keys_open_login_servers_and_certificates_the_rest(views: dict[str, View]) -> None:
     entrance = {u["name"]: u["onward"] for u in views["login1"]["login_restriction"]["users"]}
     node = {u["name"]: u["onward"] for u in views["mdx1"]["login_restriction"]["users"]}
     assert entrance["sato"] is False
-    assert node == {"aoki": False, "ueda": False, "sato": True, "suzuki": True}
+    assert node == {"aoki": False, "ueda": False, "sato": False, "suzuki": False}
+    assert views["mdx1"]["login_restriction"]["signers"] == ["ca1"]
+    assert views["login1"]["login_restriction"]["signers"] == views["data1"]["login_restriction"]["signers"] == []
+    assert all(a["onward"] for a in views["data1"]["data_server"]["accounts"])
+
+
+def test_a_signer_serves_login_servers_for_their_accounts_and_addresses(views: dict[str, View]) -> None:
+    (client,) = views["ca1"]["certificate_authority"]["clients"]
+    assert client["asks_from"] == ["192.0.2.200", "2001:db8:0:2104::10"]
+    assert client["sources"] == ["192.0.2.70", "2001:db8:0:2102::10"]
+    assert client["accounts"] == ["sato", "suzuki", "tanaka", "kato"]
+    assert [t["name"] for t in views["login1"]["onward_certificates"]["targets"]] == ["compute1", "mdx1", "mdx2"]
+
+
+def test_certificates_of_who_left_are_revoked_wherever_they_were_asked_for(fabric: Fabric) -> None:
+    gone = replace(fabric.accounts["suzuki"], state="absent")
+    found = host_views(replace(fabric, accounts={**fabric.accounts, "suzuki": gone}))
+    assert found["mdx1"]["login_restriction"]["revoked"] == ["suzuki@login1"]
+    assert found["data1"]["login_restriction"]["revoked"] == []
 
 
 def test_people_who_lost_their_place_are_removed(views: dict[str, View]) -> None:

@@ -1,0 +1,107 @@
+"""Ansible module: ends the ssh sessions that an sshd would not admit any more."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ssh_sessions
+short_description: End the ssh sessions that the rules in force would not admit any more
+version_added: "0.1.0"
+description:
+  - sshd's rules hold for new connections. Who is connected when a rule comes stays connected, and opens new sessions over that
+    connection, as long as they like.
+  - Compares user and address of each open connection with C(AllowUsers), C(DenyUsers) and C(PermitRootLogin) as sshd itself
+    understands its configuration, and ends those that could not begin now. Rules of C(Match) blocks are not asked.
+  - Ends the connection and what runs at its terminal. What somebody left running without one goes on as long as the user may be
+    on the host.
+options:
+  port:
+    description: Where this sshd listens.
+    type: int
+    default: 22
+  config:
+    description: Its configuration.
+    type: path
+    default: /etc/ssh/sshd_config
+  program:
+    description: The sshd that is asked.
+    type: path
+    default: /usr/sbin/sshd
+attributes:
+  check_mode:
+    description: Tells which it would end.
+    support: full
+  diff_mode:
+    description: A line for each.
+    support: full
+author:
+  - kakehashi contributors (@kakehashi)
+"""
+
+EXAMPLES = r"""
+- name: End the sessions that may not be there any more
+  ssh_sessions:
+
+- name: End those of the data server
+  ssh_sessions:
+    port: 2022
+    config: /etc/ssh/sshd_config_data
+"""
+
+RETURN = r"""
+ended:
+  description: Connections that were (in check mode would be) ended.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    user:
+      description: Whose.
+      type: str
+    address:
+      description: From where.
+      type: str
+  sample: [{user: sato, address: 192.0.2.21}]
+open:
+  description: How many connections were open.
+  type: int
+  returned: always
+"""
+
+from typing import Any
+
+from ansible.module_utils.access_control.host import HostError
+from ansible.module_utils.access_control.sessions import not_admitted
+from ansible.module_utils.access_control.sessions_host import end, open_sessions, rules
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.changes.guard import refuse_when_over
+
+SPEC: dict[str, dict[str, Any]] = {
+    "port": {"type": "int", "default": 22},
+    "config": {"type": "path", "default": "/etc/ssh/sshd_config"},
+    "program": {"type": "path", "default": "/usr/sbin/sshd"},
+}
+
+
+def main() -> None:
+    """Read, compare, end, report."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    try:
+        found = open_sessions(module.params["port"])
+        late = not_admitted(found, rules(module.params["program"], module.params["config"]))
+        if late and not module.check_mode:
+            refuse_when_over(module)
+            end(late)
+    except HostError as error:
+        module.fail_json(msg=str(error))
+    lines = "".join(f"{s.user} from {s.address}\n" for s in late)
+    module.exit_json(
+        changed=bool(late),
+        ended=[{"user": s.user, "address": s.address} for s in late],
+        open=len(found),
+        diff=[{"before": lines, "after": ""}] if late else [],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Reads a host's open ssh sessions, and ends some."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..programs import run
+from .host import PRIVILEGE_SEPARATION, HostError
+from .sessions import Rules, Session, connections, rules_of, user_of
+from .sshd_settings import parse_effective
+
+_PATIENCE, _INTERVAL = 10.0, 0.05  # seconds
+
+
+def open_sessions(port: int) -> list[Session]:
+    """Return the authenticated connections of the sshd at ``port``. Raises ``HostError`` where they can't be read."""
+    listing = run(["ss", "-HtnpO", "state", "established", f"( sport = :{port} )"], HostError)
+    if listing.returncode != 0:
+        raise HostError(f"ss can't list connections: {listing.stderr.strip()}; mend that, then run again")
+    found = {}
+    for address, pids in connections(listing.stdout):
+        for pid in pids:
+            user = user_of(_title(pid))
+            if user is not None:
+                found[pid] = Session(pid, user, address)
+    return [found[pid] for pid in sorted(found)]
+
+
+def rules(program: str, config: str) -> Rules:
+    """Return who may log in by ``config``. Raises ``HostError`` with sshd's words where it refuses that."""
+    with contextlib.suppress(OSError):
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # sshd says nothing without it
+    said = run([program, "-T", "-f", config], HostError)
+    if said.returncode != 0:
+        words = (said.stderr or said.stdout).strip().replace("\n", "; ")
+        raise HostError(f"sshd refuses {config} ({words}), so no session was ended: mend that, then run again")
+    return rules_of(parse_effective(said.stdout))
+
+
+def end(sessions: Iterable[Session]) -> None:
+    """End connections and what runs at their terminals. Raises ``HostError`` naming those that don't end."""
+    left = list(sessions)
+    for session in left:
+        _signal(session, signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE
+    while left := _still(left):
+        if time.monotonic() > deadline:
+            raise HostError(f"{_told(left)} did not end within {_PATIENCE:.0f} s: end that by hand, then run again")
+        time.sleep(_INTERVAL)  # until they are gone or the time is over
+
+
+def _still(sessions: Sequence[Session]) -> list[Session]:
+    return [s for s in sessions if user_of(_title(s.pid)) == s.user]
+
+
+def _signal(session: Session, number: int) -> None:
+    # The number may be another process's by now.
+    if user_of(_title(session.pid)) == session.user:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(session.pid, number)
+
+
+def _title(pid: int) -> str:
+    """Return a process's title; nothing for one that is not root's, which could call itself anything."""
+    try:
+        if Path(f"/proc/{pid}").stat().st_uid != 0:
+            return ""
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _told(sessions: Iterable[Session]) -> str:
+    return ", ".join(f"{s.user} from {s.address} (process {s.pid})" for s in sessions)
