@@ -58,14 +58,12 @@ files_changed:
   returned: always
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
 from ansible.module_utils.sessions.command import PROGRAM, SETTINGS
-from ansible.module_utils.sessions.program import build
+from ansible.module_utils.sessions.program import build, settings_text
 
 OPTIONS = {
     "shell": {"type": "path", "required": True},
@@ -79,7 +77,7 @@ def main() -> None:
     """Build, compare, write, report."""
     spec = {"settings": {"type": "dict", "required": True, "options": OPTIONS}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    settings = json.dumps(module.params["settings"], indent=1, sort_keys=True) + "\n"
+    settings = settings_text(module.params["settings"])
     # Settings first: the program can't do without.
     files = (File(SETTINGS, settings.encode()), File(PROGRAM, build(), 0o755))
     wish = Wish(files, (Directory("/etc/kakehashi"),))

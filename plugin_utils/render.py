@@ -27,10 +27,11 @@ from module_utils.fabric.model import Fabric, Override
 from module_utils.fabric.views import View, host_view
 from module_utils.identity.sources import client_keys, policy, with_signing_keys
 from module_utils.network import declared
-from module_utils.people.plan import RECORDED_SHELL, parse, sudoers
+from module_utils.people.plan import RECORDED_SHELL, RECORDER_SETTINGS, parse, sudoers
 from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.declared import Declaration
 from module_utils.proof.world import Artefacts, planned_switches
+from module_utils.sessions.program import settings_text
 
 ROOT = Path(__file__).resolve().parents[1]
 ONWARD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
@@ -177,7 +178,15 @@ class Renderer:
         """Return what begins sessions and what keeps their recordings."""
         role = "session_recording"
         units = ("kakehashi-sessions.socket", "kakehashi-sessions@.service")
+        values = self._values(role, view)
+        settings = {
+            "shell": values["session_recording_shell"],
+            "session_mib": int(values["session_recording_session_mib"]),
+            "day_mib": int(values["session_recording_day_mib"]),
+            "admitted": values["session_recording_operators"],
+        }
         return {
+            RECORDER_SETTINGS: settings_text(settings),
             RECORDED_SHELL: self._render(role, "kakehashi-session.j2", view),
             **{f"/etc/systemd/system/{unit}": self._render(role, f"{unit}.j2", view) for unit in units},
         }

@@ -12,6 +12,7 @@ NO_LOGIN = "/usr/sbin/nologin"
 NO_PASSWORD = "*"  # noqa: S105 - what stands in /etc/shadow for: no password opens this, and the user is not locked
 RECORDED_SHELL = "/usr/local/sbin/kakehashi-session"
 RECORDER = "/usr/local/sbin/kakehashi-record"
+RECORDER_SETTINGS = "/etc/kakehashi/sessions.json"
 _NO_SHELLS = ("nologin", "false")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 

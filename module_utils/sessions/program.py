@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import pkgutil
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 MODULES = ("__init__", "frames", "words", "keeper", "recorder", "command")
 _MAIN = """import os
@@ -25,6 +28,11 @@ def build() -> bytes:
             archive.writestr(_plain(f"sessions/{name}.py"), source(name))
         archive.writestr(_plain("__main__.py"), _MAIN)
     return buffer.getvalue()
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return the file of its settings."""
+    return json.dumps(settings, indent=1, sort_keys=True) + "\n"
 
 
 def source(name: str) -> bytes:

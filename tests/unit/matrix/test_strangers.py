@@ -12,11 +12,13 @@ from module_utils.matrix.drift import Drift
 from module_utils.matrix.strangers import (
     acl_drift,
     forwarding_drift,
+    keeper_drift,
     listeners_drift,
     members_drift,
     mounts_drift,
     numbers_drift,
     privileged_drift,
+    programs_drift,
     shells_drift,
 )
 
@@ -167,3 +169,18 @@ def test_a_recorded_account_has_nothing_but_the_recorder_for_a_shell() -> None:
     assert texts(shells_drift("h", listed, {"sato"})) == []
     (told,) = texts(shells_drift("h", listed, {"sato", "kato"}))
     assert "the shell is /bin/bash, so what sshd runs for kato begins unrecorded" in told
+
+
+def test_a_program_that_records_and_is_another_is_named() -> None:
+    assert texts(programs_drift("h", {"/p": "1"}, {"/p": "1", "/other": "2"})) == []
+    assert texts(programs_drift("h", {"/p": "1"}, {"/p": "2"})) == [
+        "h: recording: /p: the program is another than the one that would be written"
+    ]
+    assert texts(programs_drift("h", {"/p": "1"}, {})) == ["h: recording: /p: the program is missing"]
+
+
+def test_keepers_that_nobody_can_reach_are_named() -> None:
+    active = "Id=kakehashi-sessions.socket\nActiveState=active\n"
+    assert texts(keeper_drift("h", f"{SOCKETS}\n{active}")) == []
+    assert "is failed: accounts can't log in" in texts(keeper_drift("h", active.replace("active", "failed")))[0]
+    assert "is not there: accounts can't log in" in texts(keeper_drift("h", SOCKETS))[0]
