@@ -68,7 +68,7 @@ def keeper_drift(host: str, socket_units: str) -> Iterator[Drift]:
     blocks = [block.splitlines() for block in socket_units.split("\n\n")]
     states = [line.partition("=")[2] for block in blocks if f"Id={KEEPERS}" in block for line in block if "ActiveState=" in line]
     if "active" not in states:
-        words = f"is {states[0] if states else 'not there'}: accounts can't log in, and operators' sessions are not recorded"
+        words = f"is {states[0] if states else 'not active'}: accounts can't log in, and operators' sessions are not recorded"
         yield Drift(host, RECORDING, KEEPERS, words)
 
 

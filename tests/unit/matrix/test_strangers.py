@@ -183,4 +183,4 @@ def test_keepers_that_nobody_can_reach_are_named() -> None:
     active = "Id=kakehashi-sessions.socket\nActiveState=active\n"
     assert texts(keeper_drift("h", f"{SOCKETS}\n{active}")) == []
     assert "is failed: accounts can't log in" in texts(keeper_drift("h", active.replace("active", "failed")))[0]
-    assert "is not there: accounts can't log in" in texts(keeper_drift("h", SOCKETS))[0]
+    assert "is not active: accounts can't log in" in texts(keeper_drift("h", SOCKETS))[0]
