@@ -38,6 +38,12 @@ options:
         description: May become root without a password.
         type: bool
         default: false
+      recorded:
+        description:
+          - The user's sessions are recorded by the program of role session_recording, which must be there first.
+          - Who is no administrator gets what begins the recording as the login shell.
+        type: bool
+        default: false
       state:
         description: Whether the user is there.
         type: str
@@ -103,7 +109,7 @@ from ansible.module_utils.files import disk
 from ansible.module_utils.files.plan import Directory, File, PlanError, diffs
 from ansible.module_utils.files.plan import Wish as FilesWish
 from ansible.module_utils.files.plan import plan as plan_files
-from ansible.module_utils.people.plan import PeopleError, Wish, going_on, parse, plan, refusal, sudoers
+from ansible.module_utils.people.plan import RECORDED_SHELL, PeopleError, Wish, going_on, parse, plan, refusal, sudoers
 from ansible.module_utils.people.system import carry_out, read_host
 
 USER = {
@@ -111,6 +117,7 @@ USER = {
     "uid": {"type": "int", "required": True},
     "comment": {"type": "str", "default": ""},
     "admin": {"type": "bool", "default": False},
+    "recorded": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 SUDOERS_ROOM = "/etc/sudoers.d"
@@ -142,6 +149,11 @@ def bring_about(module: AnsibleModule) -> None:
     reason = refusal(wish, os.environ.get("SUDO_USER"))
     if reason is not None:
         module.fail_json(msg=reason)
+    if any(u.recorded and u.present and not u.admin for u in wish.users) and not os.access(RECORDED_SHELL, os.X_OK):
+        lacking = f"{RECORDED_SHELL} is not there, so users whose sessions it records could not log in"
+        if not module.check_mode:
+            module.fail_json(msg=f"{lacking}; nothing was changed: run role session_recording first")
+        module.warn(f"{lacking} before role session_recording has run")
     rights = FilesWish(
         files=(File(SUDOERS, sudoers(wish, _text(SUDOERS)).encode(), 0o440),),
         directories=(Directory(SUDOERS_ROOM, 0o750, exclusive=wish.enforce),),

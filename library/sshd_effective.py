@@ -77,6 +77,11 @@ options:
     type: list
     elements: str
     default: []
+  programs:
+    description: Programs that the configuration has sshd run; each must be there. Outside of check mode only.
+    type: list
+    elements: str
+    default: []
   report_only:
     description: Warn of each problem instead of failing.
     type: bool
@@ -134,6 +139,7 @@ problems:
   returned: always
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.access_control.deployer import parse_deployer
@@ -165,6 +171,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "operator_settings": {"type": "dict", "default": {}},
     "account_settings": {"type": "dict", "default": {}},
     "jump_targets": STRINGS,
+    "programs": STRINGS,
     "report_only": {"type": "bool", "default": False},
     "deployer": {
         "type": "dict",
@@ -185,6 +192,9 @@ def main() -> None:
     problems += target_problems(given["jump_targets"])
     deployer, wrong = parse_deployer(given["deployer"])
     problems += wrong
+    missing = [p for p in given["programs"] if not os.access(p, os.X_OK)]
+    if not module.check_mode:
+        problems += [f"{path} is not there, so no session could begin: run the role that brings it first" for path in missing]
     tried = 0
     if not problems:
         staged = Staged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from hashlib import sha256
 from typing import Any
 
 from module_utils.access_control.role_files import data_set_mounts
@@ -37,17 +38,22 @@ from module_utils.matrix.effective import (
 from module_utils.matrix.strangers import (
     acl_drift,
     altered_drift,
+    keeper_drift,
     listeners_drift,
     members_drift,
     mounts_drift,
     numbers_drift,
     privileged_drift,
+    programs_drift,
+    shells_drift,
 )
+from module_utils.people.plan import RECORDED_SHELL, RECORDER
 from module_utils.proof.authorities import POLICY, PUBLIC, blob, trusted
 from module_utils.proof.findings import WORDS, Finding
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
+from module_utils.sessions.program import build
 
 from .render import AUTHORITIES, MadeKeys, NotRenderedError, Renderer, render_host
 
@@ -86,6 +92,9 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         yield from modes_drift(name, settings["owned"], groups(settings["files"].get("/etc/group", "")))
         yield from sudo_drift(name, settings["files"], views[name])
         yield from daemons_drift(name, settings)
+        if "session_recording" in views[name] and "programs" in settings:
+            yield from programs_drift(name, {RECORDER: sha256(build()).hexdigest()}, settings["programs"])
+            yield from keeper_drift(name, settings["socket_units"])
         arguments: dict[str, Any] = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
         if AUTHORITIES in wanted and "revoked" in settings:
             revoked = arguments.get("login_restriction_revoked", views[name]["login_restriction"]["revoked"])
@@ -178,6 +187,7 @@ def strangers_drift(
     numbers = {person["name"]: person["uid"] for person in (*people, *accounts)}
     yield from members_drift(host, group, passwd, numbers)
     yield from numbers_drift(host, passwd, numbers)
+    yield from shells_drift(host, passwd, {p["name"] for p in people if p.get("recorded") and not p["admin"]})
     yield from acl_drift(host, settings.get("acls", ()))
     yield from privileged_drift(host, settings.get("privileged", {}))
     yield from altered_drift(host, settings.get("altered", ()))
@@ -233,6 +243,8 @@ def comparable(path: str, text: str, known: bool = True) -> str:
 
     Keys stand without their comments; where the onward keys aren't ``known``, one key is like another.
     """
+    if path == RECORDED_SHELL:
+        return text  # its first line is no comment
     if "authorized_keys" in path or path in (AUTHORITIES, PUBLIC):
         return _KEY.sub(r"\1" if known else "key", text)
     return _NODNS.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text)))

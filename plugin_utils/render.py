@@ -27,10 +27,11 @@ from module_utils.fabric.model import Fabric, Override
 from module_utils.fabric.views import View, host_view
 from module_utils.identity.sources import client_keys, policy, with_signing_keys
 from module_utils.network import declared
-from module_utils.people.plan import parse, sudoers
+from module_utils.people.plan import RECORDED_SHELL, RECORDER_SETTINGS, parse, sudoers
 from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.declared import Declaration
 from module_utils.proof.world import Artefacts, planned_switches
+from module_utils.sessions.program import settings_text
 
 ROOT = Path(__file__).resolve().parents[1]
 ONWARD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
@@ -125,6 +126,8 @@ class Renderer:
         files = {**self._network(view), **self._users(view)}
         files["/etc/nftables.conf"] = self._render("packet_filter", "nftables.conf.j2", view)
         files |= self._login_restriction(view)
+        if "session_recording" in view.of_fabric:
+            files |= self._session_recording(view)
         if "data_server" in view.of_fabric:
             files |= self._data_server(view)
         if "certificate_authority" in view.of_fabric:
@@ -169,6 +172,23 @@ class Renderer:
             "/etc/ssh/sshd_config": self._render(role, "sshd_config.j2", view),
             **_by_path(authorized_keys_files(users, values["login_restriction_keys_directory"], jump=jump)),
             **({AUTHORITIES: authority_lines(trusted)} if (trusted := values["login_restriction_authorities"]) else {}),
+        }
+
+    def _session_recording(self, view: _Arguments) -> Files:
+        """Return what begins sessions and what keeps their recordings."""
+        role = "session_recording"
+        units = ("kakehashi-sessions.socket", "kakehashi-sessions@.service")
+        values = self._values(role, view)
+        settings = {
+            "shell": values["session_recording_shell"],
+            "session_mib": int(values["session_recording_session_mib"]),
+            "day_mib": int(values["session_recording_day_mib"]),
+            "admitted": values["session_recording_operators"],
+        }
+        return {
+            RECORDER_SETTINGS: settings_text(settings),
+            RECORDED_SHELL: self._render(role, "kakehashi-session.j2", view),
+            **{f"/etc/systemd/system/{unit}": self._render(role, f"{unit}.j2", view) for unit in units},
         }
 
     def _certificate_authority(self, view: _Arguments) -> Files:
@@ -356,7 +376,10 @@ def _user_files(
 ) -> Files:
     """Return passwd, group and shadow as the roles leave them on a new machine: declared users, no passwords."""
     passwd, group, shadow = ([line] for line in SYSTEM_USERS)
-    people = [(u["name"], u["uid"], f"/home/{u['name']}", "/bin/bash") for u in users]
+    people = [
+        (u["name"], u["uid"], f"/home/{u['name']}", RECORDED_SHELL if u.get("recorded") and not u.get("admin") else "/bin/bash")
+        for u in users
+    ]
     people += [(name, OTHERS + at, f"/home/{name}", "/bin/bash") for at, name in enumerate(others)]
     people += [(a["name"], a["uid"], "/nonexistent", "/usr/sbin/nologin") for a in data]
     people += [(name, SYSTEM + at, "/", shell) for at, (name, shell) in enumerate(system)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..people.plan import recorder_rule
 from .findings import Finding
 from .keys import authorized_keys, fingerprints
 
@@ -174,8 +175,11 @@ def sudo_findings(
 ) -> Iterator[Finding]:
     """Yield who may become root by sudo or by a group and is no operator. ``files`` is sudoers text by path."""
     admins = {p["name"] for p in view["base"]["users"] if p["admin"] and p["state"] != "absent"}
+    recorded = {recorder_rule(p["name"]) for p in view["base"]["users"] if p.get("recorded") and p["state"] != "absent"}
     for path, text in files.items():
         for line in _joined(text):
+            if line in recorded:
+                continue
             who = line.split()[0] if line.split() else ""
             if who in ("@include", "#include") or (who in _DIRECTORIES and line.split()[1:] != ["/etc/sudoers.d"]):
                 yield Finding("sudo", f"{path}: {line}", "more rules may stand there, which are not read")

@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from ..sessions import recordings, words
 from . import store
-from .chain import KEPT_DAYS, Head, seen_at, verify
+from .chain import ENTRY, KEPT_DAYS, Head, records, seen_at, verify
 from .receiver import receive
 from .recorder import STATE, Recorder, settings_of
 
@@ -38,11 +39,22 @@ def main() -> int:
         metavar="DAYS",
         help="how long records have to be kept (%(default)s); heads seen since then, or at no known time, have to be there",
     )
-    words = parser.parse_args()
+    listing = commands.add_parser("sessions", help="list the recorded sessions that the chain tells of")
+    listing.add_argument("--user", default="", help="only this user's")
+    listing.add_argument("--host", default="", help="only those on this host")
+    replaying = commands.add_parser("replay", help="show a recorded session as text; say whether it is what was recorded")
+    replaying.add_argument("session", help="as `sessions` names it")
+    replaying.add_argument("--play", action="store_true", help="as it was shown; your terminal obeys what stands there")
+    replaying.add_argument("--speed", type=float, default=1.0, help="how many times as fast, with --play")
+    given = parser.parse_args()
     try:
-        if words.command == "verify":
-            return _verify([_head(text) for text in words.head], words.kept_days)
-        return _record() if words.command == "record" else _receive()
+        if given.command == "verify":
+            return _verify([_head(text) for text in given.head], given.kept_days)
+        if given.command == "sessions":
+            return _sessions(given.user, given.host)
+        if given.command == "replay":
+            return _replay(given.session, given.speed if given.play else 0)
+        return _record() if given.command == "record" else _receive()
     except (store.StoreError, OSError, ValueError) as error:
         sys.stderr.write(f"kakehashi-audit: {error}\n")
         return 2
@@ -50,7 +62,7 @@ def main() -> int:
 
 def _record() -> int:
     settings = settings_of(Path(SETTINGS).read_text(encoding="utf-8"))
-    Recorder(settings, store.Store(Path(store.DIRECTORY)), Path(STATE)).run()
+    Recorder(settings, store.Store(Path(store.DIRECTORY)), Path(STATE), _recordings()).run()
     return 0
 
 
@@ -68,6 +80,35 @@ def _verify(heads: list[Head], days: int) -> int:
     told.append("the chain is broken" if verdict.faults else "the chain is whole")
     sys.stdout.write("\n".join([*told, ""]))
     return 1 if verdict.faults else 0
+
+
+def _recordings() -> recordings.Recordings:
+    return recordings.Recordings(Path(recordings.DIRECTORY))
+
+
+def _told() -> dict[str, words.Told]:
+    return words.told(r["data"] for r in records(store.lines(Path(store.DIRECTORY))) if r["kind"] == ENTRY)
+
+
+def _sessions(user: str, host: str) -> int:
+    found = {k: t for k, t in _told().items() if (not user or t.user == user) and (not host or t.host == host)}
+    for line in recordings.session_lines(found, _recordings()):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def _replay(session: str, speed: float) -> int:
+    told = _told().get(session)
+    if told is None:
+        raise ValueError(f"the chain tells of no session {session}: name one that `kakehashi-audit sessions` lists")
+    shown, wrong = _recordings().read(told)
+    if speed > 0:
+        recordings.play(shown, speed)
+    else:
+        sys.stdout.write(f"{recordings.as_lines(shown)}\n")
+    end = f"status {told.status}" if told.status else "no end was told yet"
+    sys.stderr.write(f"\n{told.session} on {told.host}: {wrong or 'whole'}; {end}\n")
+    return 1 if wrong else 0
 
 
 def _head(text: str) -> Head:

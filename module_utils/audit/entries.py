@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..sessions.words import HOLDS
+
 SSHD = ("sshd", "sshd-session", "sshd-auth", "kakehashi-data-sshd", "kakehashi-sign-sshd")
 BECOMING_ROOT = {"sudo": "/usr/bin/sudo", "su": "/usr/bin/su"}
 OWN = re.compile(r"kakehashi[\w.-]*")
@@ -46,6 +48,8 @@ def entry_of(host: str, line: str) -> Entry | None:
         return None
     if not isinstance(fields, dict):
         return None
+    if fields.get("SYSLOG_IDENTIFIER") == HOLDS:
+        return None  # kept beside the chain
     by, text = _text(fields, "SYSLOG_IDENTIFIER"), _text(fields, "MESSAGE")
     if not text or not _vouched_for(by, fields):
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..adoption.logins import plain_address
+from ..sessions.words import told
 from .entries import BECOMING_ROOT, DATA_UNIT, SIGN_UNIT, SSHD
 
 _PEER = r"from (?P<source>\S+) port (?P<port>\d+)"
@@ -54,6 +55,7 @@ class Login:
 
     ``host`` is where it led to and ``address`` which of its addresses; ``source`` is an address. ``key`` is the
     fingerprint of the key; ``certificate``, ``serial`` and ``authority`` are empty where it was no certificate's.
+    ``recordings`` names the sessions of it that were recorded.
     """
 
     user: str
@@ -69,6 +71,7 @@ class Login:
     serial: str = ""
     authority: str = ""
     address: str = ""
+    recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
     open_ones: dict[tuple[str, str, int], int] = {}
     peers: dict[tuple[str, str, int], tuple[str, int, str]] = {}
     found: list[Login] = []
+    entries = list(entries)
+    recorded: dict[tuple[str, str, int], list[str]] = {}
+    for session in told(entries).values():
+        recorded.setdefault((session.host, session.boot, session.login), []).append(session.session)
     for entry in entries:
         if entry["by"] not in SSHD:
             continue
@@ -109,6 +116,7 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
         if login is not None:
             source, port, address = peers.get(process, ("", 0, ""))
             open_ones[process] = len(found)
+            login = replace(login, recordings=tuple(recorded.get(process, ())))
             found.append(replace(login, address=address) if (source, port) == (login.source, login.port) else login)
         elif _CLOSED.match(text) and process in open_ones:
             at = open_ones.pop(process)

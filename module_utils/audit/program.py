@@ -6,11 +6,14 @@ import io
 import pkgutil
 import zipfile
 
+from ..sessions import program as sessions
+
+SESSION_MODULES = ("__init__", "frames", "words", "recordings")
 MODULES = ("__init__", "entries", "chain", "store", "recorder", "receiver", "command")
 _MAIN = """import os
 import sys
 
-from audit.command import main
+from kakehashi.audit.command import main
 
 os.umask(0o027)
 sys.exit(main())
@@ -22,8 +25,11 @@ def build() -> bytes:
     buffer = io.BytesIO()
     buffer.write(b"#!/usr/bin/python3 -I\n")
     with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(_plain("kakehashi/__init__.py"), "")
         for name in MODULES:
-            archive.writestr(_plain(f"audit/{name}.py"), _source(name))
+            archive.writestr(_plain(f"kakehashi/audit/{name}.py"), _source(name))
+        for name in SESSION_MODULES:
+            archive.writestr(_plain(f"kakehashi/sessions/{name}.py"), sessions.source(name))
         archive.writestr(_plain("__main__.py"), _MAIN)
     return buffer.getvalue()
 

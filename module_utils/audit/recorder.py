@@ -12,6 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..sessions.recordings import FIELDS as RECORDING_FIELDS
+from ..sessions.recordings import Chunk, Recordings, chunk_of
+from ..sessions.words import HOLDS
 from .chain import ENTRY
 from .entries import FIELDS, Entry, as_data, entry_of
 from .store import Store
@@ -19,6 +22,7 @@ from .store import Store
 STATE = "/var/lib/kakehashi-audit"
 _BATCH = 500
 _DAY = 86400
+_FIELDS = ",".join((*FIELDS, *RECORDING_FIELDS))
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ def settings_of(text: str) -> Settings:
 class Recorder:
     """Follows journals. What was taken of each is remembered by its cursor, and what is sent twice is taken once."""
 
-    def __init__(self, settings: Settings, store: Store, state: Path) -> None:
+    def __init__(self, settings: Settings, store: Store, state: Path, recordings: Recordings) -> None:
         """Name what is followed, where it is kept, and where cursors are."""
-        self._settings, self._store = settings, store
+        self._settings, self._store, self._recordings = settings, store, recordings
         self._cursors_file = state / "cursors.json"
         self._cursors: dict[str, str] = _read_cursors(self._cursors_file)
         self._seen: dict[str, float] = {}
@@ -98,7 +102,9 @@ class Recorder:
     def _take(self, host: str, paths: Sequence[Path]) -> int:
         taken = 0
         while True:
-            entries, cursor, count = self._read(host, paths)
+            entries, chunks, cursor, count = self._read(host, paths)
+            for chunk in chunks:
+                self._recordings.append(chunk)
             fresh = [e for e in entries if e.id not in self._known]
             self._known.update(e.id for e in fresh)
             taken += self._store.append(ENTRY, [as_data(e) for e in fresh])
@@ -108,29 +114,40 @@ class Recorder:
             if count < _BATCH:
                 return taken
 
-    def _read(self, host: str, paths: Sequence[Path]) -> tuple[list[Entry], str, int]:
+    def _read(self, host: str, paths: Sequence[Path]) -> tuple[list[Entry], list[Chunk], str, int]:
         after = self._cursors.get(host)
-        argv = ["journalctl", "--output=json", "--no-pager", "--quiet", "--all", f"--output-fields={','.join(FIELDS)}"]
-        argv += [f"--identifier={word}" for word in self._settings.identifiers]
+        argv = [
+            "journalctl",
+            "--output=json",
+            "--no-pager",
+            "--quiet",
+            "--all",
+            f"--output-fields={_FIELDS}",
+        ]
+        argv += [f"--identifier={word}" for word in (*self._settings.identifiers, HOLDS)]
         argv += [f"--file={path}" for path in paths]
         argv += [f"--after-cursor={after}"] if after else []
         entries: list[Entry] = []
+        chunks: list[Chunk] = []
         cursor, count = "", 0
         with subprocess.Popen(argv, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as reader:  # noqa: S603 - words
             for line in reader.stdout or ():
                 found = entry_of(host, line)
                 if found is not None:
                     entries.append(found)
+                elif (part := _chunk(host, line)) is not None:
+                    chunks.append(part)
                 cursor, count = _cursor(line) or cursor, count + 1
                 if count >= _BATCH:
                     reader.terminate()
                     break
-        return entries, cursor, count
+        return entries, chunks, cursor, count
 
     def _sweep(self) -> None:
         """Let go what was kept long enough, of the chain and of the journals that were received."""
         self._swept = time.time()
         self._store.expire(self._settings.days)
+        self._recordings.expire(self._settings.days, self._swept)
         argv = ["journalctl", "--quiet", f"--directory={self._settings.received}", f"--vacuum-time={self._settings.days}d"]
         if Path(self._settings.received).is_dir():
             subprocess.run(argv, check=False)  # noqa: S603 - words
@@ -146,6 +163,14 @@ def _changed(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def _chunk(host: str, line: str) -> Chunk | None:
+    try:
+        fields: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return chunk_of(host, fields)
 
 
 def _cursor(line: str) -> str:

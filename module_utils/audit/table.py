@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from .logins import Login, Refusal
 
-_COLUMNS = ("begin (UTC)", "end", "who", "what", "from", "to", "with")
+_COLUMNS = ("begin (UTC)", "end", "who", "what", "from", "to", "with", "recorded")
 _SHOWN = 200
 
 
@@ -52,4 +52,13 @@ def named(address: str, names: Mapping[str, str]) -> str:
 def _row(login: Login, kinds: Mapping[str, str], names: Mapping[str, str]) -> tuple[str, ...]:
     end = when(login.end)[11:] if login.end else "?"
     what = f"{kinds.get(login.user, 'unknown')}, {login.service}"
-    return (when(login.begin), end, login.user, what, named(login.source, names), login.host, shown_key(login))
+    return (
+        when(login.begin),
+        end,
+        login.user,
+        what,
+        named(login.source, names),
+        login.host,
+        shown_key(login),
+        ", ".join(login.recordings),
+    )

@@ -43,6 +43,8 @@ DEFAULT_TREES = (
     "/usr/local/sbin/kakehashi-sign",
     "/usr/local/sbin/kakehashi-certificate-broker",
     "/usr/local/bin/kakehashi-certificate",
+    "/usr/local/sbin/kakehashi-record",
+    "/usr/local/sbin/kakehashi-session",
 )
 DEFAULT_UNITS = (
     "ssh.service",
@@ -58,6 +60,7 @@ DEFAULT_UNITS = (
     "kakehashi-journal.service",
     "kakehashi-sign-sshd.service",
     "kakehashi-certificate.socket",
+    "kakehashi-sessions.socket",
 )
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer|path|target|mount)")

@@ -136,7 +136,13 @@ class Host:
     initial_user: str | None = None
     local_users: tuple[str, ...] = ()
     enforce: bool = True
+    record_sessions: bool = True
     overrides: tuple[Override, ...] = field(default=(), compare=False)
+
+    @property
+    def records(self) -> bool:
+        """Whether sessions are recorded here: never where the host only observes."""
+        return self.enforce and self.record_sessions
 
     def attachment(self, segment: str) -> Attachment | None:
         """Return the attachment on ``segment``, or ``None``."""

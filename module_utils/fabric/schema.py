@@ -393,6 +393,15 @@ HOST = (
         attribute="enforce",
         note="see docs/adoption.md",
     ),
+    Field(
+        "fabric_record_sessions",
+        "bool",
+        "record sessions of people",
+        required=False,
+        attribute="record_sessions",
+        note="`false` leaves it off: on this host, in a platform's `group_vars` on its hosts, in `group_vars/all` everywhere; "
+        "hosts that only observe record nothing; see docs/audit.md",
+    ),
 )
 SWITCH = (
     Field("fabric_site", "name", "site the switch stands in", attribute="site"),

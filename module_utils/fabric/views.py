@@ -40,6 +40,8 @@ def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -
     if not host.managed:
         return view
     view["base"] = _base(fabric, host, every)
+    if host.records:
+        view["session_recording"] = {"operators": [o.name for o in access.present_operators(fabric)]}
     view["packet_filter"] = _packet_filter(fabric, host, every)
     view["login_restriction"] = _login_restriction(fabric, host, every)
     if access.is_login_server(fabric, host):
@@ -99,10 +101,20 @@ def _with_prefix(attachment: Attachment, segment: Segment) -> list[str]:
 
 
 def _base(fabric: Fabric, host: Host, every: list[Path]) -> View:
-    people = [_person(o.name, o.uid, o.description, admin=True, state=o.state) for o in fabric.operators.values()]
+    people = [
+        _person(o.name, o.uid, o.description, admin=True, state=o.state, recorded=host.records) for o in fabric.operators.values()
+    ]
+    entrance = access.is_login_server(fabric, host)
     here = {a.name for a in access.accounts_on(fabric, host)}
     people += [
-        _person(a.name, a.uid, a.description, admin=False, state="present" if a.name in here else "absent")
+        _person(
+            a.name,
+            a.uid,
+            a.description,
+            admin=False,
+            state="present" if a.name in here else "absent",
+            recorded=host.records and entrance,
+        )
         for a in fabric.accounts.values()
         if a.name not in {d.name for d in access.data_accounts_on(fabric, host)}
     ]
@@ -115,8 +127,8 @@ def _base(fabric: Fabric, host: Host, every: list[Path]) -> View:
     }
 
 
-def _person(name: str, uid: int, comment: str, *, admin: bool, state: str) -> View:
-    return {"name": name, "uid": uid, "comment": comment, "admin": admin, "state": state}
+def _person(name: str, uid: int, comment: str, *, admin: bool, state: str, recorded: bool) -> View:
+    return {"name": name, "uid": uid, "comment": comment, "admin": admin, "state": state, "recorded": recorded}
 
 
 def _peers(host: Host, every: list[Path]) -> list[View]:
@@ -235,6 +247,7 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "enforce": host.enforce,
         "users": operators + accounts,
         "jump_targets": _jump_targets(host, every),
+        "recorded": (["operator", "account"] if entrance else ["operator"]) if host.records else [],
         "activation": host.ssh_activation,
         "signers": [signer.name for signer in access.signers(fabric)] if certificates else [],
         "revoked": list(_revoked(fabric)) if certificates else [],

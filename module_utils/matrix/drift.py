@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ..fabric.access import SIGNING_USER
+from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
 from .effective import AUTHORITY, DEFAULTS, REVOKED, RULESET, SIGNING_PRIVATE
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
-SUDO = "sudo"
+SUDO, RECORDING = "sudo", "recording"
 _SHOWN = 3
 ONWARD = "/etc/kakehashi/onward/"
 _INTERNAL = frozenset({"br0"})
@@ -38,6 +39,8 @@ def layer_of(path: str) -> str:
         return PACKET_FILTER
     if path.startswith(("/etc/pam.d/", "/etc/security/")):
         return PAM
+    if path in (RECORDED_SHELL, RECORDER, RECORDER_SETTINGS) or path.rpartition("/")[2].startswith("kakehashi-sessions"):
+        return RECORDING
     if "authorit" in path or "authorized_keys" in path or "/.ssh/" in path or path.endswith(("hosts", "principals")):
         return KEYS
     return SSHD if path.startswith("/etc/ssh/") or "ssh" in path else NETWORK

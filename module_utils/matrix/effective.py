@@ -16,6 +16,7 @@ from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
 from ..identity.krl import KrlError, revoked
 from .packages import altered
+from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from .surroundings import listening, packaged, privileged, with_acl
 
 RULESET = "/etc/nftables.conf"
@@ -49,6 +50,9 @@ FILES = (
     "/etc/sysctl.d/*.conf",
     "/etc/kakehashi/*.conf",
     "/etc/systemd/system/*.service",
+    "/etc/systemd/system/kakehashi-*.socket",
+    RECORDED_SHELL,
+    RECORDER_SETTINGS,
     *UNITS,
     "/etc/kakehashi/onward/*/id_ed25519.pub",
     "/etc/ssh/kakehashi-user-authorities",
@@ -80,6 +84,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return a host's effective settings; ``connections`` are ``{user, address}`` to ask sshd about.
 
     Keys: ``files`` (text by path), ``owned`` (uid, gid, mode by path), ``shadow`` (hashes left out),
+    ``programs`` (digest by path of what records sessions),
     ``fingerprints`` (by authorized keys file), ``revoked`` (names of certificates; ``None`` without a list that can be read),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
@@ -92,7 +97,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     by_packages = packaged(of_packages)
     files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
     problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
-    owned = ownership((*FILES, *_CLOSED))
+    owned = ownership((*FILES, *_CLOSED, RECORDER))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {
@@ -100,6 +105,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "owned": owned,
         "shadow": redacted_shadow(_text(Path("/etc/shadow"))),
         "revoked": _revoked(Path(REVOKED)),
+        "programs": digests((RECORDER,)),
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,
@@ -125,6 +131,15 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 def read_files(patterns: Sequence[str]) -> dict[str, str]:
     """Return the text of every regular file of root's that matches, by path."""
     return {name: _text(Path(name)) for name in _regular(patterns)}
+
+
+def digests(paths: Sequence[str]) -> dict[str, str]:
+    """Return the sha256 of each file that is there, by path."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found[path] = sha256(Path(path).read_bytes()).hexdigest()
+    return found
 
 
 def ownership(patterns: Sequence[str]) -> dict[str, list[int]]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from ..access_control.mounts import REQUIRED, parse_mountinfo
 from ..adoption.people import users
-from .drift import KEYS, NETWORK, ONWARD, SWITCH, Drift, layer_of
+from ..people.plan import RECORDED_SHELL
+from .drift import KEYS, NETWORK, ONWARD, RECORDING, SWITCH, Drift, layer_of
 from .surroundings import SSHD
 
 PEOPLE, PROGRAMS, DATA = "people", "programs", "data sets"
+KEEPERS = "kakehashi-sessions.socket"
 _GROUP_FIELDS = 4
 _OURS = ("/lib/systemd/", "/usr/lib/systemd/")
 _LOOPBACK = ("127.", "[::1]", "[::ffff:127.")
@@ -42,6 +44,32 @@ def numbers_drift(host: str, passwd: str, declared: Mapping[str, int]) -> Iterat
     for uid, shared in sorted(names.items()):
         if uid != 0 and len(shared) > 1:
             yield Drift(host, PEOPLE, f"/etc/passwd: {', '.join(shared)}", f"are one user to the kernel: all have uid {uid}")
+
+
+def shells_drift(host: str, passwd: str, recorded: Collection[str]) -> Iterator[Drift]:
+    """Yield whose sessions are to be recorded, and whose login shell isn't what begins the recording."""
+    for user in users(passwd, {}):
+        if user.name in recorded and user.shell != RECORDED_SHELL:
+            words = f"the shell is {user.shell}, so what sshd runs for {user.name} begins unrecorded"
+            yield Drift(host, PEOPLE, f"/etc/passwd: {user.name}", words)
+
+
+def programs_drift(host: str, wanted: Mapping[str, str], seen: Mapping[str, str]) -> Iterator[Drift]:
+    """Yield what records sessions and is missing, or isn't what would be written; both are digests by path."""
+    for path, digest in sorted(wanted.items()):
+        if path not in seen:
+            yield Drift(host, RECORDING, path, "the program is missing")
+        elif seen[path] != digest:
+            yield Drift(host, RECORDING, path, "the program is another than the one that would be written")
+
+
+def keeper_drift(host: str, socket_units: str) -> Iterator[Drift]:
+    """Yield that nobody takes recordings: the keepers' socket isn't active. ``socket_units`` as in ``listeners_drift``."""
+    blocks = [block.splitlines() for block in socket_units.split("\n\n")]
+    states = [line.partition("=")[2] for block in blocks if f"Id={KEEPERS}" in block for line in block if "ActiveState=" in line]
+    if "active" not in states:
+        words = f"is {states[0] if states else 'not active'}: accounts can't log in, and operators' sessions are not recorded"
+        yield Drift(host, RECORDING, KEEPERS, words)
 
 
 def acl_drift(host: str, paths: Iterable[str]) -> Iterator[Drift]:

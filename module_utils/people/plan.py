@@ -10,6 +10,9 @@ from typing import Any
 
 NO_LOGIN = "/usr/sbin/nologin"
 NO_PASSWORD = "*"  # noqa: S105 - what stands in /etc/shadow for: no password opens this, and the user is not locked
+RECORDED_SHELL = "/usr/local/sbin/kakehashi-session"
+RECORDER = "/usr/local/sbin/kakehashi-record"
+RECORDER_SETTINGS = "/etc/kakehashi/sessions.json"
 _NO_SHELLS = ("nologin", "false")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -20,13 +23,18 @@ class PeopleError(ValueError):
 
 @dataclass(frozen=True)
 class User:
-    """A declared user; ``admin`` may become root, ``present`` is False for someone who must not be there."""
+    """A declared user; ``admin`` may become root, ``present`` is False for someone who must not be there.
+
+    Sessions of who is ``recorded`` run below a recorder. Who isn't an administrator has what begins it as the login shell:
+    sshd runs everything by that, and an ordinary shell reads the user's own files first.
+    """
 
     name: str
     uid: int
     comment: str = ""
     admin: bool = False
     present: bool = True
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,14 @@ class Step:
 def parse(params: Mapping[str, Any]) -> Wish:
     """Return the wish that module arguments declare; raise PeopleError for names and numbers that can't be right."""
     users = tuple(
-        User(u["name"], int(u["uid"]), u.get("comment") or "", bool(u.get("admin")), u.get("state", "present") == "present")
+        User(
+            u["name"],
+            int(u["uid"]),
+            u.get("comment") or "",
+            bool(u.get("admin")),
+            u.get("state", "present") == "present",
+            bool(u.get("recorded")),
+        )
         for u in params.get("users") or ()
     )
     locked = tuple(params.get("locked_users") or ())
@@ -115,14 +130,28 @@ def parse(params: Mapping[str, Any]) -> Wish:
 
 
 def sudoers(wish: Wish, found: str = "") -> str:
-    """Return the sudoers file: every administrator may do everything, nobody else anything.
+    """Return the sudoers file: every administrator may do everything, nobody else anything but begin a recorded session.
 
     Where nothing is taken, whoever stands in ``found``, the file that is there, stays.
     """
-    lines = [f"{u.name} ALL=(ALL:ALL) NOPASSWD: ALL" for u in wish.users if u.admin and u.present]
+    lines = list(_RECORDING) if any(u.recorded and u.present for u in wish.users) else []
+    lines += [f"{u.name} ALL=(ALL:ALL) NOPASSWD: ALL" for u in wish.users if u.admin and u.present]
+    lines += [recorder_rule(u.name) for u in wish.users if u.recorded and u.present and not u.admin]
     if not wish.enforce:
         lines += [line for line in found.splitlines() if line and not line.startswith("#") and line not in lines]
     return "\n".join(["# Written by Ansible. Who is not here has no root rights.", *lines, ""])
+
+
+# The recorder asks nothing of sudo but to begin as root and to be told what sshd was asked for; its keeper logs it.
+_RECORDING = (
+    f"Defaults!{RECORDER} !log_allowed, !pam_session, !pam_setcred, !use_pty, !log_input, !log_output",
+    f'Defaults!{RECORDER} env_keep += "SSH_CONNECTION SSH_CLIENT SSH_ORIGINAL_COMMAND XDG_SESSION_ID XDG_RUNTIME_DIR"',
+)
+
+
+def recorder_rule(name: str) -> str:
+    """Return the rule by which a user begins a recorded session: the recorder runs the shell as that user."""
+    return f'{name} ALL=(root) NOPASSWD: {RECORDER} ""'
 
 
 def refusal(wish: Wish, deployer: str | None) -> str | None:
@@ -189,7 +218,7 @@ _OWN_HOME = ("--key", "HOME_MODE=0700", "--home-dir")
 
 
 def _give(user: User, wish: Wish, host: Host) -> Iterator[Step]:
-    shell = wish.shell
+    shell = RECORDED_SHELL if user.recorded and not user.admin else wish.shell
     entry = host.entries.get(user.name)
     if entry is None:
         home = f"/home/{user.name}"

@@ -27,6 +27,7 @@ BEFORE = [SATO, KATO, {**MORI, "state": "absent"}]
 HOSTS = ("login1", "mdx1", "mdx2", "data1", "infra1")
 SECONDS = 10
 SSH = ("ssh", "-n", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=10")
+RECORDER = "/usr/bin/python3 .*/kakehashi-record"
 STAYS = "exec ssh -n -T -o BatchMode=yes mdx1 'sleep 900.25'"
 
 
@@ -103,15 +104,18 @@ def people(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_one_run_adds_alters_and_removes(people: People) -> None:
     session = people.stay("sato")
     try:
+        assert people.running("login1", RECORDER) == 1, "it is not recorded"
         done = people.declare(CHANGED)
         ended = time.monotonic()
         wait_until(lambda: session.poll() is not None, SECONDS)
         left = {host: people.processes(host, 3001) for host in HOSTS}
+        recorders = people.running("login1", RECORDER)
         refused = people.log_in("sato")
         assert time.monotonic() - ended < SECONDS, "it took longer than that to find out"
     finally:
         leave(session)
     assert {host: words for host, words in left.items() if words} == {}
+    assert recorders == 0, "a recorder is left behind"
     assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True), refused.stderr
     assert re.search(r"end the processes of sato: .*login1.*mdx1", done.stdout), done.stdout
     assert re.search(r"^.*remove sato: .*data1", done.stdout, re.MULTILINE), done.stdout

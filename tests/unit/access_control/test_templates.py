@@ -95,6 +95,18 @@ def test_the_rendered_configuration_does_what_is_meant(render: Render, jump: lis
 
 
 @needs_sshd
+@pytest.mark.parametrize("jump", [[], TARGETS])
+@pytest.mark.parametrize("recorded", [["operator"], ["account"], ["operator", "account"]])
+def test_sessions_begin_by_the_recorder_for_whom_they_are_recorded(render: Render, jump: list[str], recorded: list[str]) -> None:
+    config = render("login_restriction", "sshd_config.j2", users=USERS, jump_targets=jump, recorded=recorded)
+    program = "/usr/local/sbin/kakehashi-session"
+    with StagedSshd(SSHD, config, 22) as sshd:
+        for user, kind in (("aoki", "operator"), ("sato", "account")):
+            found = sshd.ask(user, "192.0.2.70")
+            assert found["forcecommand"] == ((program,) if kind in recorded else ("none",))
+
+
+@needs_sshd
 def test_without_users_nobody_is_admitted(render: Render) -> None:
     config = render("login_restriction", "sshd_config.j2", users=[{"name": "kato", "sources": []}])
     with StagedSshd(SSHD, config, 22) as sshd:

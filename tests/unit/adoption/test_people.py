@@ -110,6 +110,15 @@ def test_each_who_is_named_in_sudoers_is_read(view: View, line: str, found: str 
     assert told == ([] if found is None else [f"/etc/sudoers.d/x: {found}: is no operator: would be taken away"])
 
 
+def test_to_begin_a_recorded_session_is_no_way_to_root_but_only_where_it_is_declared(view: View) -> None:
+    rule = 'sato ALL=(root) NOPASSWD: /usr/local/sbin/kakehashi-record ""'
+    told = {host: texts(people.sudo_findings({"/etc/sudoers.d/x": rule}, "", view(host))) for host in ("login1", "mdx1")}
+    assert told["login1"] == []
+    assert told["mdx1"] == ["/etc/sudoers.d/x: sato without a password: is no operator: would be taken away"]
+    wider = texts(people.sudo_findings({"/etc/sudoers.d/x": rule.removesuffix(' ""')}, "", view("login1")))
+    assert len(wider) == 1
+
+
 def test_who_has_a_group_as_his_own_is_its_member(view: View) -> None:
     listed = people.users("guest:x:3009:27::/home/guest:/bin/bash\naoki:x:2001:27::/home/aoki:/bin/bash\n", {})
     told = texts(people.sudo_findings({}, "sudo:x:27:\n", view("mdx1"), listed))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.audit import chain, store
-from module_utils.audit.program import MODULES, build
+from module_utils.audit.program import MODULES, SESSION_MODULES, build
 from module_utils.audit.store import Store, StoreError
 
 DAY = 86400
@@ -87,7 +87,7 @@ def test_the_program_is_one_file_and_needs_nothing_else(tmp_path: Path) -> None:
     program = tmp_path / "kakehashi-audit"
     program.write_bytes(build())
     assert build() == build()
-    assert len(zipfile.ZipFile(program).namelist()) == len(MODULES) + 1
+    assert len(zipfile.ZipFile(program).namelist()) == len(MODULES) + len(SESSION_MODULES) + 2
     done = subprocess.run([sys.executable, "-I", program, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "verify" in done.stdout

@@ -13,11 +13,14 @@ from module_utils.matrix.strangers import (
     acl_drift,
     altered_drift,
     forwarding_drift,
+    keeper_drift,
     listeners_drift,
     members_drift,
     mounts_drift,
     numbers_drift,
     privileged_drift,
+    programs_drift,
+    shells_drift,
 )
 
 USERS = "root:x:0:0::/root:/bin/bash\nsato:x:3001:3001::/home/sato:/bin/bash\nkato:x:3004:3004::/home/kato:/bin/bash\n"
@@ -166,3 +169,25 @@ def test_who_listens(tmp_path: Path) -> None:
     assert surroundings.listening([line], tmp_path, str(sshd)) == [
         {"address": "[::]", "port": 2222, "programs": [{"path": str(copy), "sshd": True}]}
     ]
+
+
+def test_a_recorded_account_has_nothing_but_the_recorder_for_a_shell() -> None:
+    listed = "sato:x:3001:3001::/home/sato:/usr/local/sbin/kakehashi-session\nkato:x:3004:3004::/home/kato:/bin/bash\n"
+    assert texts(shells_drift("h", listed, {"sato"})) == []
+    (told,) = texts(shells_drift("h", listed, {"sato", "kato"}))
+    assert "the shell is /bin/bash, so what sshd runs for kato begins unrecorded" in told
+
+
+def test_a_program_that_records_and_is_another_is_named() -> None:
+    assert texts(programs_drift("h", {"/p": "1"}, {"/p": "1", "/other": "2"})) == []
+    assert texts(programs_drift("h", {"/p": "1"}, {"/p": "2"})) == [
+        "h: recording: /p: the program is another than the one that would be written"
+    ]
+    assert texts(programs_drift("h", {"/p": "1"}, {})) == ["h: recording: /p: the program is missing"]
+
+
+def test_keepers_that_nobody_can_reach_are_named() -> None:
+    active = "Id=kakehashi-sessions.socket\nActiveState=active\n"
+    assert texts(keeper_drift("h", f"{SOCKETS}\n{active}")) == []
+    assert "is failed: accounts can't log in" in texts(keeper_drift("h", active.replace("active", "failed")))[0]
+    assert "is not active: accounts can't log in" in texts(keeper_drift("h", SOCKETS))[0]

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.people.plan import Entry, Host, PeopleError, User, Wish, going_on, parse, plan, refusal, sudoers
+from module_utils.people.plan import (
+    RECORDED_SHELL,
+    RECORDER,
+    Entry,
+    Host,
+    PeopleError,
+    User,
+    Wish,
+    going_on,
+    parse,
+    plan,
+    refusal,
+    sudoers,
+)
 
 AOKI = User("aoki", 2001, "Aoki", admin=True)
 
@@ -169,6 +182,16 @@ def test_wrong_declarations_are_refused(params: dict[str, Any], words: str) -> N
 def test_sudoers_names_present_administrators_only() -> None:
     wish = Wish((AOKI, User("sato", 3001), User("ueda", 2002, admin=True, present=False)))
     assert [line for line in sudoers(wish).splitlines() if not line.startswith("#")] == ["aoki ALL=(ALL:ALL) NOPASSWD: ALL"]
+
+
+def test_who_is_recorded_has_the_recorder_for_a_shell_and_one_right_more() -> None:
+    wish = Wish(
+        (replace(AOKI, recorded=True), User("sato", 3001, recorded=True), User("kato", 3002, present=False, recorded=True))
+    )
+    host = Host({"aoki": entry(), "sato": entry(3001, comment="", home="/home/sato")})
+    assert [s.command for s in plan(wish, host)] == [("usermod", "--shell", RECORDED_SHELL, "sato")]
+    rights = [line for line in sudoers(wish).splitlines() if not line.startswith(("#", "Defaults!"))]
+    assert rights == ["aoki ALL=(ALL:ALL) NOPASSWD: ALL", f'sato ALL=(root) NOPASSWD: {RECORDER} ""']
 
 
 @pytest.mark.parametrize(("deployer", "refused"), [("aoki", False), (None, False), ("root", False), ("sato", True), ("x", True)])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from module_utils.people.plan import RECORDER
 from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.findings import Proof
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
+from module_utils.sessions.program import build
 from plugin_utils.live_proof import host_drift
 from plugin_utils.render import AUTHORITIES, ONWARD_KEY, render_fabric, stand_in
 
@@ -121,6 +124,8 @@ def as_found(**changed: Any) -> dict[str, Any]:
             "daemons": [],
             "owned": {},
             "revoked": [],
+            "programs": {RECORDER: sha256(build()).hexdigest()},
+            "socket_units": "Id=kakehashi-sessions.socket\nActiveState=active\n",
         }
     found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}
     found["login1"]["files"]["/etc/kakehashi/signing/id_ed25519.pub"] = f"{stand_in('login1')} login1 asks\n"
@@ -155,6 +160,32 @@ def test_drift_of_a_signer_and_of_who_trusts_it_is_named() -> None:
     assert any("kakehashi-revoked-keys: is missing" in text for text in told)
     assert any(f"{AUTHORITIES}:2" in text for text in told)
     assert any("which is no signer's" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/usr/local/sbin/kakehashi-session", "#!/bin/sh"),
+        ("/etc/kakehashi/sessions.json", '"admitted"'),
+        ("/etc/systemd/system/kakehashi-sessions@.service", "ExecStart"),
+        ("/etc/systemd/system/kakehashi-sessions.socket", "SocketMode"),
+    ],
+)
+def test_what_records_sessions_is_compared(path: str, line: str) -> None:
+    found = as_found()
+    files = found["login1"]["files"]
+    files[path] = "".join(text for text in files[path].splitlines(keepends=True) if line not in text)
+    (told,) = drift(found)
+    assert told.startswith(f"login1: recording: {path}:")
+    assert line.strip('"') in told
+    del files[path]
+    assert drift(found) == [f"login1: recording: {path}: the file is missing"]
+
+
+def test_a_recorder_changed_by_hand_is_named() -> None:
+    found = as_found()
+    found["mdx1"]["programs"] = {RECORDER: "0" * 64}
+    assert drift(found) == [f"mdx1: recording: {RECORDER}: the program is another than the one that would be written"]
 
 
 def test_without_signers_nodes_take_onward_keys() -> None:

@@ -28,17 +28,43 @@ def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) 
 @pytest.mark.parametrize(
     ("host", "roles"),
     [
-        ("login1", {"base", "packet_filter", "login_restriction", "login_server", "onward_certificates", "log_forwarding"}),
-        ("ca1", {"base", "packet_filter", "login_restriction", "certificate_authority", "log_forwarding"}),
-        ("flow-gw1", {"base", "packet_filter", "login_restriction", "gateway", "log_forwarding"}),
-        ("data1", {"base", "packet_filter", "login_restriction", "data_server", "log_forwarding"}),
-        ("mdx1", {"base", "packet_filter", "login_restriction", "log_forwarding"}),
-        ("log1", {"base", "packet_filter", "login_restriction", "log_server"}),
+        (
+            "login1",
+            {
+                "base",
+                "packet_filter",
+                "session_recording",
+                "login_restriction",
+                "login_server",
+                "onward_certificates",
+                "log_forwarding",
+            },
+        ),
+        ("ca1", {"base", "packet_filter", "session_recording", "login_restriction", "certificate_authority", "log_forwarding"}),
+        ("flow-gw1", {"base", "packet_filter", "session_recording", "login_restriction", "gateway", "log_forwarding"}),
+        ("data1", {"base", "packet_filter", "session_recording", "login_restriction", "data_server", "log_forwarding"}),
+        ("mdx1", {"base", "packet_filter", "session_recording", "login_restriction", "log_forwarding"}),
+        ("log1", {"base", "packet_filter", "session_recording", "login_restriction", "log_server"}),
     ],
 )
 def test_each_managed_host_gets_its_roles(views: dict[str, View], host: str, roles: set[str]) -> None:
     extra = {"name", "site", "groups", "managed", "segment_interface"}
     assert set(views[host]) - extra == roles
+
+
+def test_recording_can_be_left_off_for_a_host(fabric: Fabric, views: dict[str, View]) -> None:
+    assert {u["name"]: u["recorded"] for u in views["login1"]["base"]["users"]}["sato"]
+    off = host_view(fabric, replace(fabric.hosts["login1"], record_sessions=False))
+    assert "session_recording" not in off
+    assert off["login_restriction"]["recorded"] == []
+    assert not any(user["recorded"] for user in off["base"]["users"])
+
+
+def test_accounts_are_recorded_on_login_servers_and_operators_everywhere(views: dict[str, View]) -> None:
+    assert views["login1"]["login_restriction"]["recorded"] == ["operator", "account"]
+    for name in ("mdx1", "ca1", "log1"):
+        assert views[name]["login_restriction"]["recorded"] == ["operator"]
+        assert [u["name"] for u in views[name]["base"]["users"] if u["recorded"] and not u["admin"]] == []
 
 
 def test_a_node_accepts_ssh_from_the_login_server_only(views: dict[str, View]) -> None:
