@@ -15,8 +15,8 @@ from typing import Any
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
 from ..identity.krl import KrlError, revoked
-from .packages import altered
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
+from .packages import altered
 from .surroundings import listening, packaged, privileged, with_acl
 
 RULESET = "/etc/nftables.conf"
