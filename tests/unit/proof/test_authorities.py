@@ -162,32 +162,6 @@ def test_drift_of_a_signer_and_of_who_trusts_it_is_named() -> None:
     assert any("which is no signer's" in text for text in told)
 
 
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [
-        ("/usr/local/sbin/kakehashi-session", "#!/bin/sh"),
-        ("/etc/kakehashi/sessions.json", '"admitted"'),
-        ("/etc/systemd/system/kakehashi-sessions@.service", "ExecStart"),
-        ("/etc/systemd/system/kakehashi-sessions.socket", "SocketMode"),
-    ],
-)
-def test_what_records_sessions_is_compared(path: str, line: str) -> None:
-    found = as_found()
-    files = found["login1"]["files"]
-    files[path] = "".join(text for text in files[path].splitlines(keepends=True) if line not in text)
-    (told,) = drift(found)
-    assert told.startswith(f"login1: recording: {path}:")
-    assert line.strip('"') in told
-    del files[path]
-    assert drift(found) == [f"login1: recording: {path}: the file is missing"]
-
-
-def test_a_recorder_changed_by_hand_is_named() -> None:
-    found = as_found()
-    found["mdx1"]["programs"] = {RECORDER: "0" * 64}
-    assert drift(found) == [f"mdx1: recording: {RECORDER}: the program is another than the one that would be written"]
-
-
 def test_without_signers_nodes_take_onward_keys() -> None:
     fabric, _artefacts = twin()
     flows = tuple(f for f in fabric.flows if f.service != "sign")
