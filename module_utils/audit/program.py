@@ -6,7 +6,7 @@ import io
 import pkgutil
 import zipfile
 
-MODULES = ("__init__", "entries", "chain", "store", "recorder", "receiver", "command")
+MODULES = ("__init__", "entries", "sealed", "alerts", "chain", "store", "recorder", "receiver", "command")
 _MAIN = """import os
 import sys
 

@@ -53,6 +53,7 @@ DEFAULT_UNITS = (
     "systemd-journal-upload.service",
     "systemd-journald.service",
     "systemd-timesyncd.service",
+    "kakehashi-alert.service",
     "kakehashi-audit.service",
     "kakehashi-data-sshd.service",
     "kakehashi-forwarding.service",
