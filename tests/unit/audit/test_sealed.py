@@ -61,7 +61,7 @@ def test_the_words_are_the_ones_that_the_host_uses() -> None:
         .replace("$name", "glass")
         .replace("${PAM_RHOST:-an unknown place}", "192.0.2.70")
     )
-    assert (said, f"-t {ALARM} " in text) == (SAID, True)
+    assert (said, f"-t {ALARM} -- " in text) == (SAID, True)
 
 
 def test_one_use_is_told_once() -> None:
