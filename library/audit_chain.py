@@ -78,6 +78,10 @@ recording:
   description: Whether the service that keeps the chain runs.
   type: bool
   returned: always
+untold:
+  description: How many alerts the declared command has not taken yet.
+  type: int
+  returned: always
 growing_only:
   description: Whether the kernel lets the chain's files only grow.
   type: bool
@@ -88,7 +92,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ansible.module_utils.audit import chain, store
+from ansible.module_utils.audit import alerts, chain, store
+from ansible.module_utils.audit.recorder import STATE
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.programs import run
 
@@ -130,6 +135,7 @@ def main() -> None:
         lines=list(_from(lines, since, number)),
         faults=list(verdict.faults),
         recording=active,
+        untold=len(alerts.waiting(Path(STATE, alerts.ROOM))),
         growing_only=growing,
     )
 

@@ -45,6 +45,16 @@ options:
         description: Where journals arrive.
         type: int
         required: true
+      break_glass:
+        description: Names of sealed credentials.
+        type: list
+        elements: str
+        required: true
+      alert_command:
+        description: Program and arguments that are run when one was used, with JSON on the input. Empty where none is.
+        type: list
+        elements: str
+        required: true
 attributes:
   check_mode:
     description: Says what would be written.
@@ -67,6 +77,8 @@ EXAMPLES = r"""
       local: /var/log/journal
       days: 731
       port: 19532
+      break_glass: [sealed1]
+      alert_command: []
 """
 
 RETURN = r"""
@@ -95,6 +107,8 @@ OPTIONS = {
     "local": {"type": "path", "required": True},
     "days": {"type": "int", "required": True},
     "port": {"type": "int", "required": True},
+    "break_glass": NAMES,
+    "alert_command": NAMES,
 }
 
 

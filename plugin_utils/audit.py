@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from module_utils.audit import chain, logins, plan, table
+from module_utils.audit import chain, logins, plan, table, uses
 from module_utils.audit.chain import Head
 from module_utils.audit.logins import Elevation, Login, Refusal
 from module_utils.audit.plan import People, Unplanned
+from module_utils.audit.uses import JudgedUse
 from module_utils.fabric.access import SIGNING_USER, is_signer
 from module_utils.fabric.logs import log_servers
 from module_utils.fabric.model import Fabric, Host
@@ -34,6 +35,7 @@ class Audit:
     """A run's result.
 
     ``heads`` holds the newest record of each log server whose chain is whole; ``unplanned`` is ``None`` without a plan.
+    ``sealed`` are uses of sealed credentials, and ``silent`` says of which alerts nobody was told.
     """
 
     heads: dict[str, Head] = field(default_factory=dict)
@@ -44,11 +46,18 @@ class Audit:
     elevations: list[Elevation] = field(default_factory=list)
     unplanned: list[Unplanned] | None = None
     own: list[Login] = field(default_factory=list)
+    sealed: list[JudgedUse] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+    @property
+    def unannounced(self) -> list[JudgedUse]:
+        """Return the uses of sealed credentials that no window covers: without a plan, all."""
+        return [use for use in self.sealed if not use.window]
 
     @property
     def holds(self) -> bool:
         """Return whether nothing is to be told that fails the run."""
-        return not (self.faults or self.unread or self.unplanned)
+        return not (self.faults or self.unread or self.unplanned or self.unannounced or self.silent)
 
 
 def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
@@ -116,6 +125,7 @@ def audit(
     result.logins = logins.logins(entries)
     result.refusals = list(logins.refusals(entries))
     result.elevations = list(logins.elevations(entries))
+    _judge_sealed(result, fabric, entries, planned)
     if planned is not None:
         _reconcile(result, fabric, planned, mine)
     return result
@@ -154,6 +164,8 @@ def evidence(result: Audit, fabric: Fabric, begun: str, forgotten: Sequence[str]
         "elevations": [asdict(e) for e in result.elevations],
         "unplanned": None if result.unplanned is None else [{**asdict(n.login), "why": n.why} for n in result.unplanned],
         "own": [asdict(n) for n in result.own],
+        "sealed": [uses.as_data(use) for use in result.sealed],
+        "silent": result.silent,
     }
 
 
@@ -176,9 +188,15 @@ def report_lines(result: Audit, fabric: Fabric, where: str) -> Iterator[str]:
             those = [n.login for n in result.unplanned if n.why == why]
             yield f"  by {why} ({len(those)})"
             yield from table.login_lines(those, kinds, names)
+    yield f"Uses of sealed credentials ({len(result.sealed)})"
+    yield from uses.use_lines(result.sealed, names)
     if result.own:
         yield f"Logins of this run itself, not held against the plan: {len(result.own)}"
-    for title, rows in (("The log was tampered with", result.faults), ("Not read", result.unread)):
+    for title, rows in (
+        ("The log was tampered with", result.faults),
+        ("Not read", result.unread),
+        ("Alerts that did not come", result.silent),
+    ):
         if rows:
             yield f"{title} ({len(rows)})"
             yield from (f"  {row}" for row in rows)
@@ -193,6 +211,8 @@ def verdict(result: Audit) -> str:
         (len(result.faults), "signs of tampering with the log"),
         (len(result.unread), "log servers not read"),
         (len(result.unplanned or ()), "unplanned logins"),
+        (len(result.unannounced), "uses of a sealed credential that no window covers"),
+        (len(result.silent), "alerts that did not come"),
     )
     said = ", ".join(f"{number} {words}" for number, words in parts if number)
     return f"The audit does not hold: {said}. Each is named in the report above."
@@ -210,6 +230,8 @@ def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequen
         result.faults.append(f"{name}: the chain's files are not append-only any more")
     if not answer.get("recording", False):
         result.unread.append(f"{name}: nothing is recorded there now, kakehashi-audit.service does not run")
+    if untold := int(answer.get("untold") or 0):
+        result.silent.append(f"{name}: {untold} alerts wait for log_server_alert_command; journalctl -u kakehashi-alert says why")
     # What was found tampered with is not what later runs have to find again.
     if own.head is not None and not faults:
         stamp = datetime.now(UTC).strftime(chain.SEEN)
@@ -226,9 +248,26 @@ def _within(lines: Sequence[str], heads: Sequence[Head]) -> list[Head]:
     return [head for head in heads if head.number >= begin or head.chain != chain.chain_of(first)]
 
 
+def _judge_sealed(result: Audit, fabric: Fabric, entries: Sequence[Mapping[str, Any]], planned: object) -> None:
+    names = frozenset(o.name for o in fabric.operators.values() if o.break_glass)
+    hops = {name: way.hops for name, way in ways_in(fabric).items()}
+    result.sealed = uses.judged(result.logins, entries, names, _windows(fabric, planned) if planned is not None else (), hops)
+    result.silent += uses.silent(result.sealed, {h.name for h in fabric.managed_hosts if not h.enforce})
+
+
+def drill(sources: Sequence[str], path: str, user: str, hosts: Sequence[str]) -> str:
+    """Return the name of the window of a plan in which ``user`` may try ``hosts`` now. Raises ``PlanError`` without one."""
+    fabric, now = load_fabric(*sources), int(datetime.now(UTC).timestamp() * 1_000_000)
+    planned = read_plan(path)
+    return uses.drill_window(_windows(fabric, planned) if planned is not None else (), user, hosts, now).name
+
+
+def _windows(fabric: Fabric, planned: object) -> tuple[plan.Window, ...]:
+    return plan.windows(planned, fabric.operators, [h.name for h in fabric.managed_hosts], fabric.groups)
+
+
 def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, str]) -> None:
-    hosts = [h.name for h in fabric.managed_hosts]
-    windows = plan.windows(planned, fabric.operators, hosts, fabric.groups)
+    windows = _windows(fabric, planned)
     hops = {name: way.hops for name, way in ways_in(fabric).items()}
     open_ones = plan.unplanned(result.logins, windows, people(fabric), hops)
     result.own = [n.login for n in open_ones if _is_own(n, mine, fabric, hops)]

@@ -171,6 +171,7 @@ class Renderer:
             "/etc/pam.d/sshd": self._render(role, "pam_sshd.j2", view),
             "/etc/ssh/sshd_config": self._render(role, "sshd_config.j2", view),
             **_by_path(authorized_keys_files(users, values["login_restriction_keys_directory"], jump=jump)),
+            **({values["__login_restriction_alarm"]: self._alarm} if values["login_restriction_break_glass"] else {}),
             **({AUTHORITIES: authority_lines(trusted)} if (trusted := values["login_restriction_authorities"]) else {}),
         }
 
@@ -190,6 +191,11 @@ class Renderer:
             RECORDED_SHELL: self._render(role, "kakehashi-session.j2", view),
             **{f"/etc/systemd/system/{unit}": self._render(role, f"{unit}.j2", view) for unit in units},
         }
+
+    @cached_property
+    def _alarm(self) -> str:
+        """Return what PAM runs when a sealed credential is used."""
+        return (self._root / "roles/login_restriction/files/kakehashi-break-glass").read_text(encoding="utf-8")
 
     def _certificate_authority(self, view: _Arguments) -> Files:
         role = "certificate_authority"

@@ -53,9 +53,9 @@ class People:
 
     @property
     def operator(self) -> Persona:
-        """The operator whom Ansible logs in as: the first one present."""
+        """The operator whom Ansible logs in as: the first one present who is no sealed credential."""
         for person in self.fabric.operators.values():
-            if person.state == "present":
+            if person.state == "present" and not person.break_glass:
                 return self._persona(person.name, "operator")
         raise TwinError("fabric_operators names nobody who is present; Ansible needs one to log in as")
 

@@ -1,4 +1,7 @@
-"""The program ``kakehashi-audit`` on a log server: ``receive`` and ``record`` are its services, ``verify`` looks at the chain."""
+"""The program ``kakehashi-audit`` on a log server.
+
+``receive``, ``record`` and ``alert`` are its services, ``verify`` looks at the chain.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import time
 from pathlib import Path
 
 from ..sessions import recordings, words
-from . import store
+from . import alerts, store
 from .chain import ENTRY, KEPT_DAYS, Head, records, seen_at, verify
 from .receiver import receive
 from .recorder import STATE, Recorder, settings_of
@@ -24,6 +27,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("record", help="take what the audit keeps out of the journals, until told to end")
     commands.add_parser("receive", help="take journals over TLS from the senders, until told to end")
+    commands.add_parser("alert", help="run the declared command for each use of a sealed credential, until told to end")
     verifying = commands.add_parser("verify", help="say whether a record was changed, removed, moved or cut off")
     verifying.add_argument(
         "--head",
@@ -54,7 +58,7 @@ def main() -> int:
             return _sessions(given.user, given.host)
         if given.command == "replay":
             return _replay(given.session, given.speed if given.play else 0)
-        return _record() if given.command == "record" else _receive()
+        return {"record": _record, "receive": _receive, "alert": _alert}[given.command]()
     except (store.StoreError, OSError, ValueError) as error:
         sys.stderr.write(f"kakehashi-audit: {error}\n")
         return 2
@@ -63,6 +67,14 @@ def main() -> int:
 def _record() -> int:
     settings = settings_of(Path(SETTINGS).read_text(encoding="utf-8"))
     Recorder(settings, store.Store(Path(store.DIRECTORY)), Path(STATE), _recordings()).run()
+    return 0
+
+
+def _alert() -> int:
+    settings = settings_of(Path(SETTINGS).read_text(encoding="utf-8"))
+    if not settings.alert_command:
+        raise ValueError("no command is declared that tells of alerts: set log_server_alert_command")
+    alerts.run(Path(STATE, alerts.ROOM), settings.alert_command)
     return 0
 
 

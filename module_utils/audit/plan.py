@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from .logins import Login
 
-_KEYS = {"name": True, "begin": True, "end": True, "operators": True, "hosts": False, "reason": False}
+_KEYS = {"name": True, "begin": True, "end": True, "operators": True, "hosts": False, "reason": False, "drill": False}
 NO_WINDOW = "an operator, and no window of the plan covers it"
 _SHAPE = "a list of windows {name, begin, end, operators, hosts}"
 
@@ -20,13 +20,17 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Window:
-    """A planned maintenance: from when to when, by whom, on which hosts; none named means all. Times are in microseconds."""
+    """A planned maintenance: from when to when, by whom, on which hosts; none named means all. Times are in microseconds.
+
+    ``drill``: sealed credentials are tried in it.
+    """
 
     name: str
     begin: int
     end: int
     operators: tuple[str, ...]
     hosts: tuple[str, ...] = ()
+    drill: bool = False
 
     def covers(self, login: Login, hops: Mapping[str, Sequence[str]]) -> bool:
         """Return whether a login is planned. Who may go to a host may pass through what leads there (``hops``, by host)."""
@@ -133,7 +137,9 @@ def _window(at: int, item: object, operators: set[str], hosts: set[str], groups:
             machines += [host for host in groups[name] if host in hosts]
         else:
             raise PlanError(f"{where} names {name}, which is no managed host and no group: use names of the inventory")
-    return Window(str(item["name"]), begin, end, people, tuple(dict.fromkeys(machines)))
+    if not isinstance(item.get("drill", False), bool):
+        raise PlanError(f"{where}: drill is neither true nor false: write drill: true where sealed credentials are tried")
+    return Window(str(item["name"]), begin, end, people, tuple(dict.fromkeys(machines)), item.get("drill", False))
 
 
 def _names(where: str, key: str, value: object) -> tuple[str, ...]:

@@ -15,8 +15,10 @@ from typing import Any
 from ..sessions.recordings import FIELDS as RECORDING_FIELDS
 from ..sessions.recordings import Chunk, Recordings, chunk_of
 from ..sessions.words import HOLDS
+from . import alerts
 from .chain import ENTRY
 from .entries import FIELDS, Entry, as_data, entry_of
+from .sealed import Watch, use_of
 from .store import Store
 
 STATE = "/var/lib/kakehashi-audit"
@@ -27,7 +29,10 @@ _FIELDS = ",".join((*FIELDS, *RECORDING_FIELDS))
 
 @dataclass(frozen=True)
 class Settings:
-    """Where journals lie and whose they are. ``senders`` are known by their certificates; ``own`` is the log server itself."""
+    """Where journals lie and whose they are. ``senders`` are known by their certificates; ``own`` is the log server itself.
+
+    ``break_glass`` are the names of sealed credentials, ``alert_command`` what is run when one was used, if anything.
+    """
 
     own: str
     senders: tuple[str, ...]
@@ -36,6 +41,8 @@ class Settings:
     local: str
     days: int
     port: int
+    break_glass: tuple[str, ...] = ()
+    alert_command: tuple[str, ...] = ()
 
 
 def settings_of(text: str) -> Settings:
@@ -44,7 +51,15 @@ def settings_of(text: str) -> Settings:
     names = tuple(str(name) for name in data["senders"])
     words = tuple(str(word) for word in data["identifiers"])
     return Settings(
-        str(data["own"]), names, words, str(data["received"]), str(data["local"]), int(data["days"]), int(data["port"])
+        own=str(data["own"]),
+        senders=names,
+        identifiers=words,
+        received=str(data["received"]),
+        local=str(data["local"]),
+        days=int(data["days"]),
+        port=int(data["port"]),
+        break_glass=tuple(str(name) for name in data["break_glass"]),
+        alert_command=tuple(str(word) for word in data["alert_command"]),
     )
 
 
@@ -54,6 +69,7 @@ class Recorder:
     def __init__(self, settings: Settings, store: Store, state: Path, recordings: Recordings) -> None:
         """Name what is followed, where it is kept, and where cursors are."""
         self._settings, self._store, self._recordings = settings, store, recordings
+        self._alerts, self._watch = state / alerts.ROOM, Watch()
         self._cursors_file = state / "cursors.json"
         self._cursors: dict[str, str] = _read_cursors(self._cursors_file)
         self._seen: dict[str, float] = {}
@@ -107,12 +123,20 @@ class Recorder:
                 self._recordings.append(chunk)
             fresh = [e for e in entries if e.id not in self._known]
             self._known.update(e.id for e in fresh)
-            taken += self._store.append(ENTRY, [as_data(e) for e in fresh])
+            data = [as_data(e) for e in fresh]
+            # What is in the chain is not read again, so what is to be told is kept before.
+            self._alert(data)
+            taken += self._store.append(ENTRY, data)
             if cursor and cursor != self._cursors.get(host):
                 self._cursors[host] = cursor
                 self._write_cursors()
             if count < _BATCH:
                 return taken
+
+    def _alert(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        if self._settings.alert_command:
+            told = (use_of(entry, self._settings.break_glass) for entry in entries)
+            alerts.keep(self._alerts, self._watch.fresh(use for use in told if use is not None))
 
     def _read(self, host: str, paths: Sequence[Path]) -> tuple[list[Entry], list[Chunk], str, int]:
         after = self._cursors.get(host)

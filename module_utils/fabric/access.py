@@ -45,6 +45,11 @@ def present_operators(fabric: Fabric) -> tuple[Operator, ...]:
     return tuple(o for o in fabric.operators.values() if o.state == "present")
 
 
+def sealed_operators(fabric: Fabric) -> tuple[Operator, ...]:
+    """Return the present operators who are sealed credentials: each login of theirs raises an alert."""
+    return tuple(o for o in present_operators(fabric) if o.break_glass)
+
+
 def is_login_server(fabric: Fabric, host: Host) -> bool:
     """Return whether any platform names a group of ``host`` as its login servers."""
     return bool(_login_groups(fabric).intersection(host.groups))

@@ -237,13 +237,15 @@ class Account:
 class Operator:
     """A named person who runs the platform: logs in through the login servers and may become root.
 
-    ``probe`` marks an operator whose logins validation tries, with their private key.
+    ``probe`` marks an operator whose logins validation tries, with their private key. ``break_glass`` marks nobody's
+    daily name but a sealed credential, whose use raises an alert.
     """
 
     name: str
     uid: int
     keys: tuple[str, ...] = ()
     probe: bool = False
+    break_glass: bool = False
     state: Literal["present", "absent"] = "present"
     description: str = ""
 

@@ -31,9 +31,10 @@ def _account(fabric: Fabric, name: str, every: Sequence[Path]) -> Sequence[str]:
 
 
 def _operator(fabric: Fabric, name: str, every: Sequence[Path]) -> Sequence[str]:
+    who = f"{name} (sealed operator)" if fabric.operators[name].break_glass else f"{name} (operator)"
     if fabric.operators[name].state != "present":
-        return (f"{name} (operator)", "", NOWHERE, "", "")
-    return (f"{name} (operator)", *_logins(fabric, Persona("operator", name), every), "")
+        return (who, "", NOWHERE, "", "")
+    return (who, *_logins(fabric, Persona("operator", name), every), "")
 
 
 def _logins(fabric: Fabric, person: Persona, every: Sequence[Path]) -> tuple[str, str, str]:

@@ -269,6 +269,13 @@ OPERATOR = (
         required=False,
         note="`validate_personas` names the file of the private key",
     ),
+    Field(
+        "break_glass",
+        "bool",
+        "is a sealed credential, whose use raises an alert",
+        required=False,
+        note="see docs/break-glass.md; never a `probe`, and never the only operator",
+    ),
     STATE,
     DESCRIPTION,
 )

@@ -246,6 +246,7 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
     return {
         "enforce": host.enforce,
         "users": operators + accounts,
+        "break_glass": [o.name for o in access.sealed_operators(fabric)],
         "jump_targets": _jump_targets(host, every),
         "recorded": (["operator", "account"] if entrance else ["operator"]) if host.records else [],
         "activation": host.ssh_activation,
@@ -363,7 +364,11 @@ def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
 
 
 def _log_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
-    return {"port": fabric.services[logs.JOURNAL].port, "senders": list(logs.senders(host, every))}
+    return {
+        "port": fabric.services[logs.JOURNAL].port,
+        "senders": list(logs.senders(host, every)),
+        "break_glass": [o.name for o in access.sealed_operators(fabric)],
+    }
 
 
 def _texts(addresses: Iterable[Address]) -> list[str]:

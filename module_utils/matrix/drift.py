@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from ..fabric.access import SIGNING_USER
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
-from .effective import AUTHORITY, DEFAULTS, REVOKED, RULESET, SIGNING_PRIVATE
+from .effective import ALARM, AUTHORITY, DEFAULTS, REVOKED, RULESET, SIGNING_PRIVATE
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO, RECORDING = "sudo", "recording"
@@ -37,7 +37,7 @@ def layer_of(path: str) -> str:
     """Return the layer that a file belongs to."""
     if path == RULESET:
         return PACKET_FILTER
-    if path.startswith(("/etc/pam.d/", "/etc/security/")):
+    if path.startswith(("/etc/pam.d/", "/etc/security/")) or path == ALARM:
         return PAM
     if path in (RECORDED_SHELL, RECORDER, RECORDER_SETTINGS) or path.rpartition("/")[2].startswith("kakehashi-sessions"):
         return RECORDING

@@ -33,6 +33,8 @@ SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
 AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
 SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
 REVOKED = "/etc/ssh/kakehashi-revoked-keys"
+ALARM = "/usr/local/sbin/kakehashi-break-glass"
+"""What PAM runs when a sealed credential is used."""
 _CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, REVOKED)
 """Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
@@ -43,6 +45,7 @@ FILES = (
     "/etc/ssh/authorized_keys*/*",
     "/etc/ssh/auth_principals/*",
     "/etc/pam.d/*",
+    ALARM,
     "/etc/security/access*.conf",
     "/etc/security/access.d/*",
     "/etc/systemd/network/*.network",

@@ -52,6 +52,7 @@ RECORD_RULES: tuple[Rule, ...] = (
     people.uids,
     people.keys_once,
     people.operators,
+    people.sealed,
     people.accounts,
     identity.signers,
 )

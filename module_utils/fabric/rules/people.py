@@ -83,6 +83,19 @@ def operators(context: Context) -> Iterator[Problem]:
         yield Problem(("all", "fabric_operators"), None, "there is no operator", wanted)
 
 
+def sealed(context: Context) -> Iterator[Problem]:
+    """A sealed credential is used by nobody every day, by no machine, and raises an alert that somebody reads."""
+    for operator in context.fabric.operators.values():
+        if operator.break_glass and operator.probe:
+            message = f"{operator.name} is a sealed credential, which validation must not open"
+            yield context.problem(operator, "probe", operator.probe, message, "drop probe, or drop break_glass")
+    present = [o for o in context.fabric.operators.values() if o.state == "present"]
+    if present and all(o.break_glass for o in present):
+        message = "every operator is a sealed credential"
+        wanted = "declare somebody who works by their own name, without break_glass"
+        yield context.problem(present[0], "break_glass", present[0].break_glass, message, wanted)
+
+
 def accounts(context: Context) -> Iterator[Problem]:
     """An account that may use no data platform has no business on the login servers."""
     for account in context.fabric.accounts.values():

@@ -8,7 +8,7 @@ def shadow(host: Host, user: str) -> list[str]:
 
 
 def test_operators_are_there_with_roots_rights_and_no_password(host: Host) -> None:
-    for name, uid in (("aoki", 2001), ("ueda", 2002)):
+    for name, uid in (("aoki", 2001), ("ueda", 2002), ("breakglass", 2003)):
         assert (host.user(name).uid, host.user(name).shell, host.user(name).gecos) == (uid, "/bin/bash", "")
         assert shadow(host, name)[1] == "*"
         assert "(ALL : ALL) NOPASSWD: ALL" in host.check_output("sudo -l -U %s", name)
@@ -29,7 +29,7 @@ def test_who_has_no_account_here_is_not_here_and_runs_nothing(host: Host) -> Non
 def test_only_the_declared_have_roots_rights(host: Host) -> None:
     assert host.file("/etc/sudoers.d").listdir() == ["kakehashi"]
     assert host.file("/etc/sudoers.d/kakehashi").mode == 0o440
-    assert set(host.group("sudo").members) <= {"aoki", "ueda"}
+    assert set(host.group("sudo").members) <= {"aoki", "ueda", "breakglass"}
     assert host.run("visudo -c -q").rc == 0
 
 

@@ -48,4 +48,4 @@ def test_only_declared_flows_pass(host: Host) -> None:
 
 def test_nobody_but_operators_has_a_shell(host: Host) -> None:
     shells = host.check_output("awk -F: '$7 !~ /(nologin|false|sync)$/ {print $1}' /etc/passwd")
-    assert sorted(shells.split()) == ["aoki", "root", "ueda"]
+    assert sorted(shells.split()) == ["aoki", "breakglass", "root", "ueda"]

@@ -169,3 +169,44 @@ def test_the_program_compares_with_heads_and_their_time(
     monkeypatch.setattr(sys, "argv", ["kakehashi-audit", "verify", "--head", text, *more])
     assert command.main() == code
     assert words in "".join(capsys.readouterr())
+
+
+def sealed_use(before: Record, at: int, *, alert: bool) -> list[Record]:
+    found = [accepted(before, "breakglass", at)]
+    if alert:
+        text = "The sealed credential of breakglass was used: login from 192.0.2.70"
+        data = {"host": "log1", "at": at, "by": "kakehashi-break-glass", "pid": 1, "boot": "b", "unit": "", "text": text}
+        found.append(chain.linked(found[-1], chain.ENTRY, at, data))
+    return found
+
+
+@pytest.mark.parametrize("alert", [True, False])
+@pytest.mark.parametrize("planned", ["nothing", "no window", "a window", "a drill"])
+def test_uses_of_a_sealed_credential_are_listed_with_what_covers_them(fabric: Fabric, planned: str, *, alert: bool) -> None:
+    begun = datetime(2026, 12, 1, tzinfo=UTC)
+    window = {
+        "name": "w",
+        "begin": (begun - timedelta(hours=1)).isoformat(),
+        "end": (begun + timedelta(hours=1)).isoformat(),
+        "operators": ["breakglass"],
+    }
+    plan = {"nothing": None, "no window": [], "a window": [window], "a drill": [{**window, "drill": True}]}[planned]
+    records = grown(1)
+    records += sealed_use(records[-1], int(begun.timestamp() * 1_000_000), alert=alert)
+    found = audit.audit(fabric, answer(records), {}, plan, ME)
+    kind = {"a window": "planned, w", "a drill": "drill, w"}.get(planned, "no window covers it")
+    assert [(use.kind, use.alert) for use in found.sealed] == [(kind, alert)]
+    assert found.holds is (alert and planned in ("a window", "a drill"))
+    said = audit.verdict(found)
+    assert ("1 uses of a sealed credential that no window covers" in said) is (planned in ("nothing", "no window"))
+    assert ("1 alerts that did not come" in said) is not alert
+    written = audit.evidence(found, fabric, ME[1], ())
+    assert [use["user"] for use in written["sealed"]] == ["breakglass"]
+    lines = "\n".join(audit.report_lines(found, fabric, "here"))
+    assert "Uses of sealed credentials (1)" in lines
+
+
+def test_alerts_that_nobody_took_are_told(fabric: Fabric) -> None:
+    found = audit.audit(fabric, {"log1": {**answer(grown(1))["log1"], "untold": 2}}, {}, None, ME)
+    assert found.silent == ["log1: 2 alerts wait for log_server_alert_command; journalctl -u kakehashi-alert says why"]
+    assert not found.holds

@@ -88,7 +88,7 @@ BAD = {
     "no name": ([{**GOOD, "name": ""}], f"window 1 of the plan has no name: {SHAPE}"),
     "strange key": (
         [{**GOOD, "who": "aoki"}],
-        "window firmware has who, which means nothing here: use name, begin, end, operators, hosts, reason",
+        "window firmware has who, which means nothing here: use name, begin, end, operators, hosts, reason, drill",
     ),
     "backwards": ([{**GOOD, "end": GOOD["begin"]}], "window firmware ends before it begins: correct begin or end"),
     "stranger": (

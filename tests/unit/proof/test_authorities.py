@@ -38,7 +38,7 @@ def named(proof: Proof, host: str, words: str) -> set[str]:
 
 def test_nodes_hold_no_keys_of_accounts() -> None:
     files = twin()[1].hosts[NODE]
-    assert sorted(p.rpartition("/")[2] for p in files if "authorized_keys" in p) == ["aoki", "ueda"]
+    assert sorted(p.rpartition("/")[2] for p in files if "authorized_keys" in p) == ["aoki", "breakglass", "ueda"]
     assert files[AUTHORITIES] == f"{stand_in(SIGNER)}\n"
 
 

@@ -14,7 +14,10 @@ from twin.bootstrap import (
 )
 
 ACCESS = Access(
-    {"aoki": "ssh-ed25519 A\n", "ueda": "ssh-ed25519 U\n"}, {"hpc-user": "L\n"}, {"mdxuser": "M\n"}, {"mdxuser": "$6$x"}
+    {"aoki": "ssh-ed25519 A\n", "ueda": "ssh-ed25519 U\n", "breakglass": "ssh-ed25519 B\n"},
+    {"hpc-user": "L\n"},
+    {"mdxuser": "M\n"},
+    {"mdxuser": "$6$x"},
 )
 
 
@@ -81,13 +84,13 @@ def test_packages_come_from_the_twins_own_server(fabric: Fabric) -> None:
 
 def test_each_machine_has_the_users_declared_for_it(fabric: Fabric) -> None:
     on_mdx = {user.name: user for user in users_of(fabric, fabric.hosts["mdx1"], ACCESS)}
-    assert set(on_mdx) == {"aoki", "ueda", "mdxuser"}
+    assert set(on_mdx) == {"aoki", "ueda", "breakglass", "mdxuser"}
     assert on_mdx["mdxuser"].administrator
     assert on_mdx["mdxuser"].password == ACCESS.initial_passwords["mdxuser"]
     on_flow = {user.name: user for user in users_of(fabric, fabric.hosts["flow-n1"], ACCESS)}
-    assert set(on_flow) == {"aoki", "ueda", "hpc-user"}
+    assert set(on_flow) == {"aoki", "ueda", "breakglass", "hpc-user"}
     assert not on_flow["hpc-user"].administrator
-    assert {user.name for user in users_of(fabric, fabric.switches["sw-nii"], ACCESS)} == {"aoki", "ueda"}
+    assert {user.name for user in users_of(fabric, fabric.switches["sw-nii"], ACCESS)} == {"aoki", "ueda", "breakglass"}
 
 
 def test_trees_merge_and_the_later_file_wins(fabric: Fabric) -> None:

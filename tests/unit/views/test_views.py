@@ -100,7 +100,7 @@ def test_own_keys_open_login_servers_and_certificates_the_rest(views: dict[str, 
     entrance = {u["name"]: u["onward"] for u in views["login1"]["login_restriction"]["users"]}
     node = {u["name"]: u["onward"] for u in views["mdx1"]["login_restriction"]["users"]}
     assert entrance["sato"] is False
-    assert node == {"aoki": False, "ueda": False, "sato": False, "suzuki": False}
+    assert node == {"aoki": False, "ueda": False, "breakglass": False, "sato": False, "suzuki": False}
     assert views["mdx1"]["login_restriction"]["signers"] == ["ca1"]
     assert views["login1"]["login_restriction"]["signers"] == views["data1"]["login_restriction"]["signers"] == []
     assert all(a["onward"] for a in views["data1"]["data_server"]["accounts"])
@@ -126,6 +126,7 @@ def test_people_who_lost_their_place_are_removed(views: dict[str, View]) -> None
     assert states == {
         "aoki": "present",
         "ueda": "present",
+        "breakglass": "present",
         "sato": "present",
         "suzuki": "present",
         "tanaka": "absent",
@@ -184,5 +185,5 @@ def test_only_institutions_are_slowed_down(views: dict[str, View]) -> None:
 def test_a_log_server_takes_what_is_declared_to_be_sent(views: dict[str, View]) -> None:
     assert views["mdx1"]["log_forwarding"] == {"server": "log1", "port": 19532}
     senders = [name for name, view in views.items() if "log_forwarding" in view]
-    assert views["log1"]["log_server"] == {"port": 19532, "senders": sorted(senders)}
+    assert views["log1"]["log_server"] == {"port": 19532, "senders": sorted(senders), "break_glass": ["breakglass"]}
     assert set(senders) == {name for name, view in views.items() if view["managed"]} - {"log1"}

@@ -1,0 +1,158 @@
+"""A use of the sealed credential raises an alert, whatever it is used for and whoever would rather it didn't."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.access.node import Node, in_operators_place, overlay
+
+pytestmark = pytest.mark.twin
+
+LOGIN, NODE, LOG = Node("login1"), Node("mdx1"), Node("log1")
+NAME, TOLD = "breakglass", "/var/lib/kakehashi-alert/told"
+HOOK = "/etc/pam.d/sshd"
+WAYS: dict[str, tuple[str, ...]] = {
+    "a command": ("ssh", "-n", "mdx1", "true"),
+    "a shell": ("ssh", "-tt", "mdx1"),
+    "nothing but a connection": ("timeout", "5", "ssh", "-n", "-N", "mdx1"),
+    "sftp": ("sftp", "-q", "-b", "-", "mdx1"),
+    "another hop": ("ssh", "-n", "-J", "login1", "mdx1", "true"),
+}
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings by which ssh shows the sealed credential on each hop, over connections of its own."""
+    personas: Any = overlay()["twin_personas"]
+    key = next(p["key"] for p in personas if p["name"] == NAME)
+    path = tmp_path_factory.mktemp("ssh") / "config"
+    lines = f"Host *\n User {NAME}\n IdentityFile {key}\n IdentitiesOnly yes\n ControlPath none\n"
+    path.write_text(f"{lines}Include {overlay()['twin_ssh_config_fresh']}\n")
+    return path
+
+
+def use(config: Path, *words: str, stdin: str = "") -> str:
+    at = next(i for i, word in enumerate(words, 1) if word in ("ssh", "sftp"))
+    done = in_operators_place(*words[:at], "-F", str(config), *words[at:], stdin=stdin)
+    return done.stdout + done.stderr
+
+
+def alerts(node: Node) -> list[str]:
+    words = "journalctl --quiet --output=cat --priority=alert --identifier=kakehashi-break-glass _UID=0"
+    return node.out(words).splitlines()
+
+
+def told_since(begun: float) -> list[dict[str, Any]]:
+    """Return what the command on the log server was told of uses of the node since then."""
+    found = [json.loads(line) for line in LOG.out(f"cat {TOLD} 2>/dev/null || true").splitlines()]
+    return [use for use in found if use["host"] == "mdx1" and use["at"] >= begun * 1_000_000]
+
+
+def apart() -> float:
+    """Have the next use told of, though what follows another within a minute counts as the same; return the time."""
+    LOG.out("systemctl restart kakehashi-audit")
+    return time.time()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_use_raises_an_alert_on_the_host_at_once(config: Path, way: str) -> None:
+    before = len(alerts(NODE)), len(alerts(LOGIN))
+    said = use(config, *WAYS[way], stdin="pwd\nexit\n")
+    assert alerts(NODE)[before[0] :] == [f"The sealed credential of {NAME} was used: login from 192.0.2.70"], said
+    assert alerts(LOGIN)[before[1] :] == [f"The sealed credential of {NAME} was used: login from 203.0.113.2"], said
+
+
+def test_passing_through_a_hop_is_a_use_of_it(config: Path) -> None:
+    before = len(alerts(LOGIN))
+    assert use(config, "ssh", "-n", "-W", "192.0.2.101:22", "login1").startswith("SSH-2.0-")
+    assert len(alerts(LOGIN)) == before + 1
+
+
+def test_who_is_logged_in_is_told(config: Path) -> None:
+    here = (
+        "ssh",
+        "-F",
+        overlay()["twin_ssh_config_fresh"],
+        "-tt",
+        "mdx1",
+        "mesg n; timeout 20 sh -c 'while :; do sleep 1; done'",
+    )
+    with ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(in_operators_place, *here)
+        until(lambda: "pts/" in NODE.out("who"), 20)
+        use(config, "ssh", "-n", "mdx1", "true")
+        assert f"The sealed credential of {NAME} was used" in shown.result().stdout
+
+
+def test_others_raise_none() -> None:
+    before = len(alerts(NODE))
+    NODE.out("true")
+    in_operators_place("ssh", "-F", overlay()["twin_ssh_config_fresh"], "-n", "mdx1", "true")
+    assert len(alerts(NODE)) == before
+
+
+@pytest.mark.parametrize("sessions", ["of logind", "of nobody"])
+def test_a_user_does_not_drown_it(config: Path, sessions: str) -> None:
+    """Whose processes run in sshd's own unit could use up what journald takes of that unit."""
+    off = sessions == "of nobody"
+    before = len(alerts(NODE))
+    if off:
+        NODE.out("systemctl mask --runtime --now systemd-logind.service")
+    try:
+        flood = "yes flood | head -30000 | logger --priority authpriv.alert --tag kakehashi-break-glass"
+        in_operators_place("ssh", "-F", overlay()["twin_ssh_config_fresh"], "-n", "mdx1", flood)
+        use(config, "ssh", "-n", "mdx1", "true")
+        assert len(alerts(NODE)) == before + 1
+    finally:
+        if off:
+            NODE.out("systemctl unmask --runtime systemd-logind.service; systemctl start systemd-logind")
+
+
+def test_the_log_server_tells_of_it(config: Path) -> None:
+    begun = apart()
+    use(config, "ssh", "-n", "mdx1", "true")
+    until(lambda: len(told_since(begun)) > 0, 60)
+    assert len(told_since(begun)) == 1, "the host and sshd tell of the same use"
+
+
+def test_what_the_log_server_misses_it_tells_later(config: Path) -> None:
+    begun, here = apart(), len(alerts(NODE))
+    LOG.out("systemctl stop kakehashi-journal")
+    try:
+        use(config, "ssh", "-n", "mdx1", "true")
+        assert len(alerts(NODE)) == here + 1
+        assert told_since(begun) == []
+    finally:
+        LOG.out("systemctl start kakehashi-journal")
+    until(lambda: len(told_since(begun)) > 0, 90)
+
+
+@pytest.fixture
+def unhooked() -> Iterator[None]:
+    with NODE.put_back(HOOK, after="true"):
+        NODE.out(f"sed -i '/kakehashi-break-glass/d' {HOOK}")
+        yield
+
+
+@pytest.mark.usefixtures("unhooked")
+def test_without_the_hook_the_host_is_silent_and_the_log_server_is_not(config: Path) -> None:
+    begun, before = apart(), len(alerts(NODE))
+    for way in WAYS.values():
+        use(config, *way, stdin="pwd\nexit\n")
+    assert len(alerts(NODE)) == before
+    until(lambda: len(told_since(begun)) > 0, 60)
+    assert told_since(begun)[0]["by"] == "sshd"
