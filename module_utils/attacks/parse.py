@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,8 +14,8 @@ from .model import AT, Attempt, Catalogue, Layer, Step
 from .places import KEYS, USERS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
-_LAYER = {"name": str, "what": str, "at": str, "remove": str, "refusals": list, "undo": str}
-_LAYER_NEEDS = ("name", "what", "at", "remove", "refusals")
+_LAYER = {"name": str, "what": str, "at": str, "remove": str, "module": str, "arguments": dict, "refusals": list, "undo": str}
+_LAYER_NEEDS = ("name", "what", "at", "refusals")
 _ATTEMPT = {
     "name": str,
     "what": str,
@@ -35,6 +36,7 @@ _ATTEMPT = {
     "words": str,
     "layers": list,
     "open": str,
+    "waits_for": str,
     "harmless": bool,
     "disturbs": bool,
 }
@@ -76,8 +78,17 @@ class _Reader:
             self._one_of(file, place, "at", entry["at"], AT)
             for code in entry["refusals"]:
                 self._one_of(file, place, "refusals", code, REFUSALS)
+            if ("remove" in entry) == ("module" in entry):
+                self._wrong(file, place, "remove", None, "and module: both are there, or none is", "write one of both")
             yield Layer(
-                entry["name"], entry["what"], entry["at"], entry["remove"], tuple(entry["refusals"]), entry.get("undo", "")
+                entry["name"],
+                entry["what"],
+                entry["at"],
+                entry.get("remove", ""),
+                tuple(entry["refusals"]),
+                entry.get("undo", ""),
+                entry.get("module", ""),
+                json.dumps(entry["arguments"]) if "arguments" in entry else "",
             )
 
     def attempts(self, files: Mapping[str, Any], layers: Mapping[str, Layer]) -> Iterator[Attempt]:
@@ -96,6 +107,8 @@ class _Reader:
 
     def _end(self, file: str, place: str, entry: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
         """An attempt is refused, and says by what; or it is open, and says what for."""
+        if "waits_for" in entry and "open" not in entry:
+            self._wrong(file, place, "waits_for", entry["waits_for"], "stands without open", "say there why, or leave it out")
         if "open" in entry:
             for name in ("refused", "layers"):
                 if name in entry:
@@ -185,6 +198,7 @@ def _attempt(file: str, entry: Mapping[str, Any], prepare: tuple[Step, ...], und
         undo=undo,
         tried_at=entry.get("try_at", "origin"),
         open=entry.get("open", ""),
+        waits_for=entry.get("waits_for", ""),
         harmless=entry.get("harmless", False),
         disturbs=entry.get("disturbs", False),
         group=file.rsplit("/", 1)[-1].removesuffix(".yml"),
