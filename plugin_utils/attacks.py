@@ -16,6 +16,7 @@ from module_utils.attacks.judge import Row, Seen, as_data, counts
 from module_utils.attacks.model import Catalogue
 from module_utils.attacks.parse import CatalogueError, parse_catalogue
 from module_utils.attacks.rounds import Plan
+from module_utils.attacks.summary import AS_BEFORE
 from module_utils.fabric.problems import agree
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "attacks"
@@ -58,7 +59,7 @@ class Done:
                 }
                 for row in self.rows
             ],
-            "hosts_after": {host: text or "as before" for host, text in sorted(self.after.items())},
+            "hosts_after": {host: text or AS_BEFORE for host, text in sorted(self.after.items())},
             "tries": as_data(self.seen),
         }
 
@@ -114,8 +115,8 @@ def result_lines(rows: Sequence[Row], plan: Plan, seconds: float) -> Iterator[st
     yield from _listed("Not tried here", [(r.attempt.name, r.counter) for r in rows if r.verdict == "not tried"])
     found = counts(rows)
     tries = sum(len(r.trials) for r in plan.rounds)
-    waiting = Counter(row.attempt.waits_for for row in rows if row.verdict == "waits")
-    waits = "".join(f"{number} waiting for {what}, " for what, number in waiting.items())
+    number_by = Counter(row.attempt.waits_for for row in rows if row.verdict == "waits")
+    waits = "".join(f"{number} waiting for {what}, " for what, number in number_by.items())
     yield (
         f"{len(rows)} attempts: {found['refused']} refused, {found['open']} open, {waits}{found['difference']} other than the "
         f"catalogue says, {found['not tried']} not tried. {tries} tries in {seconds:.0f} s."

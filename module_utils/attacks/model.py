@@ -45,7 +45,8 @@ class Attempt:
     ``origin``, ``target``, ``via`` and ``beyond`` are places (``places.PLACES``, or a group of the inventory); ``keys``
     what is shown; ``code`` how it is refused as built; ``layers`` those that each refuse it alone. ``idea`` says where it
     is from. An ``open`` attempt succeeds today, and says what will refuse it; ``waits_for``: in a word, what it has to wait for.
-    A ``harmless`` one changes nothing anywhere. ``disturbs``: nothing else may run meanwhile.
+    A ``harmless`` one changes nothing anywhere, refused or not. ``sample``: every validation of a twin makes it.
+    ``disturbs``: nothing else may run meanwhile.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Attempt:
     open: str = ""
     waits_for: str = ""
     harmless: bool = False
+    sample: bool = False
     disturbs: bool = False
     group: str = ""
 

@@ -38,9 +38,12 @@ _ATTEMPT = {
     "open": str,
     "waits_for": str,
     "harmless": bool,
+    "sample": bool,
     "disturbs": bool,
 }
 _ATTEMPT_NEEDS = ("name", "what", "idea", "from", "to", "try")
+_CHANGING = ("another_machine", "chmod", "ip", "nft", "plant", "rm", "sysctl", "systemctl", "usermod")
+"""Words of a script that a harmless attempt has not."""
 _WORDS = {str: "text", list: "a list", bool: "true or false", dict: "a mapping"}
 
 
@@ -119,12 +122,23 @@ class _Reader:
                 self._wrong(file, place, name, None, "is missing", "say how it is refused, or why it is open")
         if "refused" in entry:
             self._one_of(file, place, "refused", entry["refused"], REFUSALS)
-        if entry.get("harmless") and (entry.get("prepare") or entry.get("undo")):
-            self._wrong(file, place, "harmless", True, "has steps that prepare or undo", "leave out harmless")
+        self._harmless(file, place, entry)
         for role in ("via", "beyond"):
             needing = [name for name in entry.get("layers", ()) if name in layers and layers[name].at == role]
             if needing and role not in entry:
                 self._wrong(file, place, role, None, "is missing", f"name where {agree(needing, 'stands', 'stand')}")
+
+    def _harmless(self, file: str, place: str, entry: Mapping[str, Any]) -> None:
+        if entry.get("sample") and not entry.get("harmless"):
+            self._wrong(file, place, "sample", True, "is not marked harmless", "leave out sample")
+        if not entry.get("harmless"):
+            return
+        if entry.get("prepare") or entry.get("undo"):
+            self._wrong(file, place, "harmless", True, "has steps that prepare or undo", "leave out harmless")
+        changing = sorted(word for word in _CHANGING if re.search(rf"(?<![\w-]){word}(?![\w-])", entry["try"]))
+        if changing or entry.get("disturbs"):
+            words = ", ".join(changing) or "disturbs"
+            self._wrong(file, place, "harmless", True, f"changes something by {words}", "leave out harmless")
 
     def _steps(self, file: str, place: str, entry: Mapping[str, Any], name: str) -> Iterator[Step]:
         for number, step in enumerate(entry.get(name, ())):
@@ -200,6 +214,7 @@ def _attempt(file: str, entry: Mapping[str, Any], prepare: tuple[Step, ...], und
         open=entry.get("open", ""),
         waits_for=entry.get("waits_for", ""),
         harmless=entry.get("harmless", False),
+        sample=entry.get("sample", False),
         disturbs=entry.get("disturbs", False),
         group=file.rsplit("/", 1)[-1].removesuffix(".yml"),
     )
