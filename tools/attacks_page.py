@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from module_utils.attacks.codes import meaning
@@ -35,6 +36,10 @@ the run has gone silent. After each round the host has exactly what it had: file
 At its end the run, also one that was interrupted, reads all hosts that it changed once more, compares with what it had noted
 itself before, and says so. Runs only on a twin.
 
+**In validation.** `playbooks/validate.yml` makes attempts, too, as hosts are and without counter-tests
+([matrix.md](matrix.md#the-bypass-catalogue)): on a twin by default the *sample*; on machines in service none, or of those that
+are *harmless*, which change nothing anywhere, refused or not.
+
 The last result is in `evidence/<time>/attack.json`. Why it is built this way: [0063](decisions/0063-bypass-catalogue.md).
 """
 
@@ -53,6 +58,8 @@ def _parts(catalogue: Catalogue) -> Iterator[str]:
         f"{len(catalogue.attempts)} attempts: {len(catalogue.attempts) - len(opened) - len(waiting)} refused "
         f"({len(single)} of them by one layer), {len(opened)} open, {len(waiting)} waiting for what is not built yet.\n"
     )
+    yield f"Sample: {_names(a for a in catalogue.attempts if a.sample)}.\n"
+    yield f"Harmless, with the sample: {_names(a for a in catalogue.attempts if a.harmless and not a.sample)}.\n"
     for group in dict.fromkeys(a.group for a in catalogue.attempts):
         yield f"## {group.replace('_', ' ').capitalize()}\n"
         yield "| attempt | from, to | what is done | idea | refused | by |\n|---|---|---|---|---|---|"
@@ -66,6 +73,10 @@ def _parts(catalogue: Catalogue) -> Iterator[str]:
     for layer in catalogue.layers.values():
         yield f"| `{layer.name}` | {_cell(layer.what)} | {layer.at} | {', '.join(meaning(c) for c in layer.refusals)} |"
     yield ""
+
+
+def _names(attempts: Iterable[Attempt]) -> str:
+    return textwrap.fill(", ".join(f"`{a.name}`" for a in attempts), 140, break_on_hyphens=False)
 
 
 def _row(a: Attempt) -> str:

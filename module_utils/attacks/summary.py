@@ -24,17 +24,13 @@ def wrong(data: Mapping[str, Any]) -> list[str]:
 
 
 def untried(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (name, reason) where attempts were asked for and none was made."""
-    if "broken" in data:
-        return [("bypass catalogue", str(data["broken"]))]
-    if data and not data.get("tries"):
-        return [("bypass catalogue", "none of the attempts that were asked for could be made")]
-    return []
+    """Return (name, reason) where attempts were asked for and could not be made. Hosts out of reach are named for themselves."""
+    return [("bypass catalogue", str(data["broken"]))] if "broken" in data else []
 
 
 def summary_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was tried of the catalogue, in words; nothing where nothing was."""
-    if not data.get("tries"):
+    if "counts" not in data:
         return
     number = data["counts"]
     others = [f"{number[verdict]} {words}, " for verdict, words in _VERDICTS if number.get(verdict)]
