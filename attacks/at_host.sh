@@ -6,6 +6,11 @@ listed() { # every path below /etc with all that tells a change
     find /etc -type d -printf '%p %y %m %U %G %T@\n' -o -printf '%p %y %m %U %G %s %T@ %l\n' | sort
 }
 
+fingerprint() { # two words: what is below /etc, and the ruleset without what it notes by itself
+    listed | sha256sum | cut -d' ' -f1
+    if command -v nft >/dev/null; then nft -st list ruleset; fi | sha256sum | cut -d' ' -f1
+}
+
 alone() { # one script at a time: one whose caller is gone may still run
     local other
     other=$(cat /run/kakehashi-attack.busy 2>/dev/null)

@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from module_utils.matrix.change_proofs import refused_logins
 from module_utils.matrix.knocks import knock_verdict, knocks_prove
 from plugin_utils import accounts, show, site
 
@@ -29,4 +30,5 @@ class FilterModule:
             "known_hosts_of": site.known_hosts_of,
             "knock_verdict": knock_verdict,
             "knocks_prove": knocks_prove,
+            "refused_logins": refused_logins,
         }

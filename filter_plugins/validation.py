@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from plugin_utils import validation
+from plugin_utils import validation, validation_attacks
 from plugin_utils.filters import filters_of
 
 NAMES = ("validation_setup", "persona_faults", "probe_credentials")
@@ -19,4 +19,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return filters by name."""
-        return filters_of(validation, NAMES)
+        return {**filters_of(validation, NAMES), **filters_of(validation_attacks, ("attack_faults",))}

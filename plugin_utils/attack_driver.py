@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import shlex
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from module_utils.attacks.judge import Seen, outcome_of
+from module_utils.attacks.model import Layer
 from module_utils.attacks.places import Stage
 from module_utils.attacks.rounds import Plan, Round, Trial
 from module_utils.identity.broker import CERTIFICATES
@@ -33,6 +36,9 @@ _AT_ONCE_ON_A_HOST = 6
 _AGAIN = ("dropped", "timeout", "unknown")
 _RETRIES = 2
 _NO_SSH = 255
+_ANSIBLE = ("LC_ALL=C.UTF-8", f"ANSIBLE_CONFIG={DIRECTORY.parent / 'ansible.cfg'}", f"HOME={Path.home()}")
+_PARTS = ("files below /etc", "packet filter")
+"""What ``fingerprint`` tells of a host, one word for each."""
 _ASKER, _CERTIFICATE_SECONDS = "kakehashi-certificate", 60
 """What makes an account's certificate on a login server, and how long one is shown; it lives two minutes or more."""
 _MADE = {"fresh": "ed25519", "authority": "ed25519", "rsa": "rsa"}
@@ -45,16 +51,19 @@ class AttackError(Exception):
 
 @dataclass(frozen=True)
 class Ways:
-    """How hosts are reached and what is shown: ``config`` of ssh, ``known_hosts``, and private keys by name of a persona.
+    """How hosts are reached and what is shown.
 
-    ``local`` names the operators' own host, where this runs.
+    ``ssh`` are ssh's options and the destination by host, ``local`` names the operators' own host, where this runs.
+    ``known_hosts`` is text, ``keys`` are files of private keys by name of a persona. ``sources`` are the inventories, for tasks
+    of playbooks.
     """
 
-    config: str
+    ssh: Mapping[str, tuple[str, ...]]
     known_hosts: str
     keys: Mapping[str, str]
     passwords: Mapping[str, str]
     local: frozenset[str]
+    sources: tuple[str, ...] = ()
 
 
 class Driver:
@@ -72,7 +81,9 @@ class Driver:
         self._masters: dict[str, asyncio.subprocess.Process] = {}
         self._changing: set[str] = set()
         self._using: Counter[str] = Counter()
-        self._kept: set[str] = set()
+        self._before: dict[str, str] = {}
+        self.after: dict[str, str] = {}
+        """By host that was changed: in words, what is other than before the run; empty where nothing is."""
         self._onward: dict[str, asyncio.Task[str]] = {}
         self._certificates: dict[str, tuple[float, str]] = {}
         self._certifying = asyncio.Lock()
@@ -80,7 +91,7 @@ class Driver:
         self._at_origin = (DIRECTORY / "at_origin.sh").read_text(encoding="utf-8")
 
     async def run(self, plan: Plan) -> list[Seen]:
-        """Make every trial of a plan. Whatever happens, each host has in the end what it had before."""
+        """Make every trial of a plan. Whatever happens, each host has in the end what it had before: ``after`` says whether."""
         seen: list[Seen] = []
         tasks = [asyncio.create_task(self._round(one, seen)) for one in plan.rounds]
         try:
@@ -113,10 +124,10 @@ class Driver:
                 armed = await self._as_root(host, f"{script}\n", first)
                 if armed.status != 0 or "attack broken" in armed.stderr:
                     words = armed.stderr.strip().splitlines()
-                    return [
-                        Seen(t, Outcome("unknown", f"{host}: {words[-1] if words else 'could not be prepared'}"))
-                        for t in one.trials
-                    ]
+                    return _unprepared(one, host, words[-1] if words else "could not be prepared")
+            for host, layer in one.tasks:
+                if fault := await self._task(host, layer, first):
+                    return _unprepared(one, host, fault)
             return list(await asyncio.gather(*(self._try(trial) for trial in one.trials)))
         finally:
             await asyncio.shield(self._give_back(one, first))
@@ -131,21 +142,44 @@ class Driver:
             if back.status != 0:
                 raise AttackError(f"{host}: could not be given back what it had ({back.stderr.strip()[-200:]}); restore the node")
 
+    async def _task(self, host: str, layer: Layer, here: Stage) -> str:
+        """Carry out the task of a play that is a layer; return in words why it could not be, or nothing."""
+        program = ["env", *_ANSIBLE, str(Path(sys.executable).with_name("ansible"))]
+        inventories = [word for source in self._ways.sources for word in ("-i", source)]
+        words = ["-b", "-m", layer.module, *(["-a", layer.arguments] if layer.arguments else [])]
+        words += ["-e", json.dumps({name: self._variables(here)[name] for name in ("LOGIN", "OPERATOR", "ACCOUNT")})]
+        ran = await run_client([*program, *inventories, host, *words], b"", _ARM_SECONDS)
+        return "" if ran.status == 0 else f"{layer.module}: {' '.join((ran.stdout + ran.stderr).split())[-200:]}"
+
     async def _keep(self, host: str) -> None:
-        verb = "keep_on" if host in self._kept else "keep"
-        self._kept.add(host)
-        kept = await self._as_root(host, verb, None, settle=False)
+        # What a host has before anything is changed is noted apart from what it keeps itself, and compared in the end.
+        script = "keep_on" if host in self._before else "keep && fingerprint"
+        kept = await self._as_root(host, script, None, settle=False)
         if kept.status != 0:
             raise AttackError(f"{host}: what it has could not be kept ({kept.stderr.strip()[-200:]})")
+        self._before.setdefault(host, kept.stdout)
 
     async def _end(self) -> None:
-        for host in sorted(self._kept):
-            await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
+        for host, before in sorted(self._before.items()):
+            self.after[host] = await self._ended(host, before)
         for master in self._masters.values():
             if master.returncode is None:
                 os.killpg(master.pid, signal.SIGTERM)
                 await master.wait()
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    async def _ended(self, host: str, before: str) -> str:
+        try:
+            last = await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
+            now = await self._as_root(host, "fingerprint", None, settle=False)
+        except AttackError as error:
+            return f"{error}; unless it is down, it puts itself back within 6 minutes"
+        wrong = [name for name, was, is_ in zip(_PARTS, before.split(), now.stdout.split(), strict=False) if was != is_]
+        if now.status != 0 or len(now.stdout.split()) != len(_PARTS):
+            wrong = [f"what it has could not be read ({now.stderr.strip()[-160:]})"]
+        if last.status != 0:
+            wrong.append(f"it could not be given back what it had ({last.stderr.strip()[-160:]})")
+        return "" if not wrong else f"not as before the run: {', '.join(wrong)}; run playbooks/site.yml"
 
     async def _try(self, trial: Trial) -> Seen:
         for _again in range(_RETRIES):
@@ -158,9 +192,8 @@ class Driver:
         here = trial.stage
         nonce = secrets.token_hex(8)
         host = here.hosts[here.attempt.tried_at]
-        known = Path(self._ways.known_hosts).read_text(encoding="utf-8")
         files = [
-            ("known_hosts", known),
+            ("known_hosts", self._ways.known_hosts),
             *[file for number in range(len(here.attempt.keys)) for file in await self._shown(number, here)],
         ]
         script = "\n".join(
@@ -251,7 +284,7 @@ class Driver:
         if host in self._ways.local:
             return await run_client(["bash", "-s"], script.encode(), seconds)
         socket = self._sockets / hashlib.sha256(host.encode()).hexdigest()[:12]
-        argv = ["ssh", "-F", self._ways.config, "-S", str(socket), host, "exec sudo -n bash -s"]
+        argv = ["ssh", "-S", str(socket), *self._ways.ssh[host], "exec sudo -n bash -s"]
         async with self._doors.setdefault(host, asyncio.Semaphore(_AT_ONCE_ON_A_HOST)):
             await self._connect(host, socket)
             ran = await run_client(argv, script.encode(), seconds)
@@ -268,7 +301,7 @@ class Driver:
             socket.unlink(missing_ok=True)
             # One that persists goes into the background and is lost to us.
             options = ["-o", "ControlPersist=no", "-o", f"ConnectTimeout={_ARM_SECONDS}"]
-            argv = ["ssh", "-F", self._ways.config, "-M", "-S", str(socket), "-N", *options, host]
+            argv = ["ssh", "-M", "-S", str(socket), "-N", *options, *self._ways.ssh[host]]
             quiet = asyncio.subprocess.DEVNULL
             master = await asyncio.create_subprocess_exec(*argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
             self._masters[host] = master
@@ -298,6 +331,10 @@ class Driver:
                 self._changing -= changes | {"*"}
                 self._using.subtract(uses)
                 self._free.notify_all()
+
+
+def _unprepared(one: Round, host: str, words: str) -> list[Seen]:
+    return [Seen(trial, Outcome("unknown", f"{host}: {words}")) for trial in one.trials]
 
 
 def _assigned(variables: Mapping[str, str]) -> str:

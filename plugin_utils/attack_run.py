@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from module_utils.attacks.judge import Seen, as_data, counts, judge
+from module_utils.attacks.judge import Seen, judge
 from module_utils.attacks.model import Catalogue
 from module_utils.attacks.parse import CatalogueError
 from module_utils.attacks.places import NOBODY
@@ -27,7 +27,7 @@ from module_utils.fabric.model import Fabric
 from module_utils.fabric.problems import FabricError
 
 from .attack_driver import AttackError, Driver, Ways
-from .attacks import load_catalogue, result_lines, write_evidence
+from .attacks import Done, after_line, load_catalogue, result_lines, write_evidence
 from .evidence import fabric_digest
 from .inventory import load_fabric
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("Interrupted; every host has got back what it had.", file=sys.stderr)
+        print("Interrupted.", file=sys.stderr)
         return 130
 
 
@@ -69,11 +69,12 @@ def twin_ways(sources: Sequence[str], fabric: Fabric) -> Ways:
         )
     personas = variables["twin_personas"]
     return Ways(
-        config=variables["twin_ssh_config"],
-        known_hosts=variables["twin_known_hosts"],
+        ssh={name: ("-F", variables["twin_ssh_config"], name) for name in fabric.hosts},
+        known_hosts=Path(variables["twin_known_hosts"]).read_text(encoding="utf-8"),
         keys={p["name"]: p["key"] for p in personas},
         passwords={p["name"]: p["password"] for p in personas if p["password"]},
         local=frozenset(h.name for h in fabric.members("operator_hosts")),
+        sources=tuple(sources),
     )
 
 
@@ -101,49 +102,46 @@ def _somebody(plan: Plan) -> None:
 
 
 def _attack(chosen: argparse.Namespace, catalogue: Catalogue, fabric: Fabric, plan: Plan, ways: Ways) -> int:
-    begun, start = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ"), time.monotonic()
-    seen = asyncio.run(_interruptible(Driver(ways, lambda text: print(text, file=sys.stderr, flush=True)), plan))
-    seconds = time.monotonic() - start
-    rows = judge(catalogue, seen, plan.left_out, chosen.only)
-    data = {
-        "schema": 1,
-        "kind": "attack",
-        "fabric": fabric.name,
-        "fabric_digest": fabric_digest(fabric),
-        "begun": begun,
-        "seconds": round(seconds, 1),
-        "counts": counts(rows),
-        "holds": bool(seen) and not any(row.differences for row in rows),
-        "attempts": [
-            {
-                "name": row.attempt.name,
-                "family": row.attempt.group,
-                "verdict": row.verdict,
-                "origin": row.origin,
-                "target": row.target,
-                "layers": list(row.attempt.layers),
-                "counter_test": row.counter,
-                "differences": list(row.differences),
-            }
-            for row in rows
-        ],
-        "tries": as_data(seen),
-    }
+    begun = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    driver = Driver(ways, _say)
+    try:
+        done = attempt(driver, catalogue, plan, chosen.only)
+    finally:
+        _say(after_line(driver.after))
     if chosen.transcripts:
-        _write_transcripts(chosen.transcripts, seen)
+        _write_transcripts(chosen.transcripts, done.seen)
+    data = {"begun": begun, "fabric": fabric.name, "fabric_digest": fabric_digest(fabric), **done.data()}
     path = write_evidence(chosen.evidence / begun, data)
-    for line in result_lines(rows, plan, seconds):
+    for line in result_lines(done.rows, plan, done.seconds):
         print(line)
     print(f"Evidence: {path}")
     return 0 if data["holds"] else 1
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def attempt(driver: Driver, catalogue: Catalogue, plan: Plan, names: Sequence[str] = ()) -> Done:
+    """Make every trial of a plan and return what came of it. A signal ends it, once hosts have got back what they had."""
+    start = time.monotonic()
+    seen = asyncio.run(_interruptible(driver, plan))
+    rows = judge(catalogue, seen, plan.left_out, names)
+    return Done(rows, seen, driver.after, time.monotonic() - start)
+
+
 async def _interruptible(driver: Driver, plan: Plan) -> list[Seen]:
-    """Run a plan; a signal that ends processes lets it first give back what hosts had."""
+    """Run a plan; a signal that ends processes lets it first give back what hosts had, and another one does not hurry that."""
     work = asyncio.create_task(driver.run(plan))
     loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        _say("Interrupted: hosts get back what they had, which takes some seconds.")
+        if not work.cancelling():
+            work.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, interrupt)
     return await work
 
 

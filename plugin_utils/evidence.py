@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from module_utils.attacks.summary import summary_lines, wrong
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.attempts import Attempt, OriginPlan, attempt_from_data, attempt_to_data, plan_to_data
 from module_utils.matrix.drift import Drift
@@ -29,7 +30,8 @@ _SHOWN = 40
 class Run:
     """What a run brought: all that evidence is made of. ``not_tried`` holds (name, reason).
 
-    ``lent`` names the origins where a user without a key that may go there showed another's, by user.
+    ``lent`` names the origins where a user without a key that may go there showed another's, by user. ``attacks`` is what came of
+    the bypass catalogue, empty where nothing of it was asked for.
     """
 
     fabric: Fabric
@@ -45,12 +47,14 @@ class Run:
     excused: list[tuple[str, str]]
     drift: list[Drift]
     lent: dict[str, list[str]] = field(default_factory=dict)
+    attacks: dict[str, Any] = field(default_factory=dict)
     judgement: Judgement = field(default_factory=Judgement)
 
     @property
     def failing(self) -> int:
         """Return how many rows fail the run."""
-        return len(self.drift) + len(self.not_tried) + sum(1 for d in self.judgement.differences if not d.observed)
+        logins = sum(1 for d in self.judgement.differences if not d.observed)
+        return len(self.drift) + len(self.not_tried) + logins + len(wrong(self.attacks))
 
 
 def read_results(hosts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[Attempt, Outcome]], dict[str, dict[str, float]]]:
@@ -98,6 +102,7 @@ def evidence(run: Run, expectations: Expectations) -> dict[str, Any]:
         "differences": [asdict(d) for d in run.judgement.differences],
         "lent_keys": dict(sorted(run.lent.items())),
         "drift": [asdict(d) for d in sorted(run.drift)],
+        "attacks": run.attacks,
         "not_tried": [{"name": n, "reason": r} for n, r in sorted(run.not_tried)],
         "excused": [{"name": n, "reason": r} for n, r in sorted(run.excused)],
         "origins": [_origin(plan, run, expectations) for plan in run.plans if plan.origin in run.results],
@@ -162,6 +167,7 @@ def report_lines(run: Run, where: str) -> Iterator[str]:
         [d.text() for d in judgement.differences if d.observed],
     )
     yield from _rows("Drift", [d.text() for d in sorted(run.drift)])
+    yield from _rows("Differences of the bypass catalogue", wrong(run.attacks))
     yield from _rows("Not tried", [f"{name}: {reason}" for name, reason in run.not_tried])
     yield from _rows("Not tried, as declared", [f"{name}: {reason}" for name, reason in run.excused])
     yield (
@@ -169,6 +175,7 @@ def report_lines(run: Run, where: str) -> Iterator[str]:
         f"{judgement.connects} connects."
     )
     verdicts = ", ".join(f"{number} {word}" for word, number in sorted(judgement.cells.items()))
+    yield from summary_lines(run.attacks)
     yield f"Seen: {verdicts}. Differences: {len(judgement.differences)}. Drift: {len(run.drift)}."
     yield f"Evidence: {where}"
 
@@ -179,6 +186,7 @@ def verdict_line(run: Run) -> str:
     parts = [
         (sum(1 for d in judgement.differences if not d.observed), "logins differ from the declaration"),
         (len(run.drift), "settings are not as they were made"),
+        (len(wrong(run.attacks)), "ways past the rules ended other than the bypass catalogue says"),
         (len(run.not_tried), "things could not be tried"),
     ]
     said = ", ".join(f"{number} {words}" for number, words in parts if number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from module_utils.attacks.summary import untried
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.drift import Drift, carried, ports_drift
 from module_utils.matrix.expect import Expectations
@@ -17,7 +18,7 @@ from module_utils.proof.world import planned_switches
 from .evidence import Run, judge_run, plans_of, read_results
 from .inventory import load_fabric
 from .live_proof import host_drift
-from .validation import EFFECTIVE, FORWARDING, PORTS, PROBE, nobody_to_try
+from .validation import ATTACKS, EFFECTIVE, FORWARDING, PORTS, PROBE, nobody_to_try
 
 
 def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ended: str) -> tuple[Run, Expectations]:
@@ -34,11 +35,14 @@ def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ende
     }
     ports, unread = _switch_ports(fabric, seen)
     forwarding, unread_rules = _switch_forwarding(ports, seen)
+    attacks: Mapping[str, Any] = next((seen[name][ATTACKS] for name in seen if ATTACKS in seen[name]), {})
+    attacked = attacks.get("attempts", {"broken": _reason(attacks)} if attacks.get("failed") else {})
     left_out = _left_out(fabric, arguments["limited_to"])
     missed = [
         *((name, reason) for name, reason in (*_missed(fabric, seen), *unread, *unread_rules) if name not in left_out),
         *((name, "left out by --limit") for name in left_out),
         *nobody_to_try(personas(fabric)),
+        *untried(attacked),
         *((k.split(":")[0], k.split(":", 1)[1].strip()) for k in arguments["missing_keys"]),
     ]
     excused = set(arguments["untried"])
@@ -55,6 +59,7 @@ def gathered_run(arguments: Mapping[str, Any], hostvars: Mapping[str, Any], ende
         not_tried=[(n, r) for n, r in missed if n not in excused],
         excused=[(n, r) for n, r in missed if n in excused],
         lent={user: sorted(origins) for user, origins in arguments["lent"].items()},
+        attacks=attacked,
         drift=sorted({*host_drift(fabric, effective, ports), *_switch_drift(fabric, ports), *forwarding}),
     )
     judge_run(run, expectations)

@@ -22,6 +22,7 @@ OUTSIDE = ("203.0.113.254", "2001:db8:ffff::1")
 EFFECTIVE, ONWARD, PROBE, PORTS = "validate_effective", "validate_onward", "validate_probe", "validate_ports"
 CERTIFICATES = "validate_certificates"
 FORWARDING = "validate_forwarding"
+ATTACKS = "validate_attempts"
 """Names under which the playbook registers answers."""
 
 

@@ -9,6 +9,7 @@ OWN = {
     "silent": "nothing answered",
     "ignored": "the login went on, the trick had no effect",
     "not-allowed": "the system refused it to this user",
+    "ended": "what was left behind had ended",
 }
 """Ends that are no login's, in words. A script says them itself (``no CODE WORDS``)."""
 REFUSALS = frozenset({code for code, (verdict, _layer, _words) in MEANINGS.items() if verdict == "refused"} | set(OWN))

@@ -64,7 +64,7 @@ def outcome_of(status: int | None, out: str, err: str, nonce: str) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One attempt, judged. ``verdict`` is refused, open, difference, or not tried; ``counter`` says what was seen of it."""
+    """One attempt, judged. ``verdict`` is one of those that ``counts`` counts; ``counter`` says what was seen of it."""
 
     attempt: Attempt
     verdict: str
@@ -91,7 +91,8 @@ def _row(attempt: Attempt, seen: list[Seen], why: str) -> Row:
     if not seen:
         return Row(attempt, "not tried", attempt.origin, attempt.target, why or "the run ended before")
     differences = tuple(f"{one.trial.stage.family}, {one.trial.state}: {one.difference}" for one in seen if one.difference)
-    verdict = "difference" if differences else "open" if attempt.open else "refused"
+    open_ = "waits" if attempt.waits_for else "open"
+    verdict = "difference" if differences else open_ if attempt.open else "refused"
     hosts = seen[0].trial.stage.hosts
     states = {one.trial.state for one in seen}
     if attempt.open:
@@ -105,7 +106,7 @@ def _row(attempt: Attempt, seen: list[Seen], why: str) -> Row:
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:
     """Return how many rows there are of each verdict."""
-    found = dict.fromkeys(("refused", "open", "difference", "not tried"), 0)
+    found = dict.fromkeys(("refused", "open", "waits", "difference", "not tried"), 0)
     for row in rows:
         found[row.verdict] += 1
     return found

@@ -14,7 +14,11 @@ forwarding aims at, a login server."""
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Something that refuses. ``remove`` takes it away on the host ``at``; ``refusals`` are the codes it refuses with."""
+    """Something that refuses. ``remove`` takes it away on the host ``at``; ``refusals`` are the codes it refuses with.
+
+    One that stands nowhere by itself, since a run of a playbook brings it, is a task of that run instead: ``module`` with
+    ``arguments`` (JSON). It is carried out after what an attempt prepares, and taking the layer away is to leave that out.
+    """
 
     name: str
     what: str
@@ -22,6 +26,8 @@ class Layer:
     remove: str
     refusals: tuple[str, ...]
     undo: str = ""
+    module: str = ""
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Attempt:
 
     ``origin``, ``target``, ``via`` and ``beyond`` are places (``places.PLACES``, or a group of the inventory); ``keys``
     what is shown; ``code`` how it is refused as built; ``layers`` those that each refuse it alone. ``idea`` says where it
-    is from. An ``open`` attempt succeeds today, and says what will refuse it. A ``harmless`` one changes nothing anywhere.
+    is from. An ``open`` attempt succeeds today, and says what will refuse it; ``waits_for``: in a word, what it has to wait for.
+    A ``harmless`` one changes nothing anywhere, refused or not. ``sample``: every validation of a twin makes it.
     ``disturbs``: nothing else may run meanwhile.
     """
 
@@ -61,7 +68,9 @@ class Attempt:
     undo: tuple[Step, ...] = ()
     tried_at: str = "origin"
     open: str = ""
+    waits_for: str = ""
     harmless: bool = False
+    sample: bool = False
     disturbs: bool = False
     group: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,8 +14,8 @@ from .model import AT, Attempt, Catalogue, Layer, Step
 from .places import KEYS, USERS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
-_LAYER = {"name": str, "what": str, "at": str, "remove": str, "refusals": list, "undo": str}
-_LAYER_NEEDS = ("name", "what", "at", "remove", "refusals")
+_LAYER = {"name": str, "what": str, "at": str, "remove": str, "module": str, "arguments": dict, "refusals": list, "undo": str}
+_LAYER_NEEDS = ("name", "what", "at", "refusals")
 _ATTEMPT = {
     "name": str,
     "what": str,
@@ -35,10 +36,14 @@ _ATTEMPT = {
     "words": str,
     "layers": list,
     "open": str,
+    "waits_for": str,
     "harmless": bool,
+    "sample": bool,
     "disturbs": bool,
 }
 _ATTEMPT_NEEDS = ("name", "what", "idea", "from", "to", "try")
+_CHANGING = ("another_machine", "chmod", "ip", "nft", "plant", "rm", "sysctl", "systemctl", "usermod")
+"""Words of a script that a harmless attempt has not."""
 _WORDS = {str: "text", list: "a list", bool: "true or false", dict: "a mapping"}
 
 
@@ -76,8 +81,17 @@ class _Reader:
             self._one_of(file, place, "at", entry["at"], AT)
             for code in entry["refusals"]:
                 self._one_of(file, place, "refusals", code, REFUSALS)
+            if ("remove" in entry) == ("module" in entry):
+                self._wrong(file, place, "remove", None, "and module: both are there, or none is", "write one of both")
             yield Layer(
-                entry["name"], entry["what"], entry["at"], entry["remove"], tuple(entry["refusals"]), entry.get("undo", "")
+                entry["name"],
+                entry["what"],
+                entry["at"],
+                entry.get("remove", ""),
+                tuple(entry["refusals"]),
+                entry.get("undo", ""),
+                entry.get("module", ""),
+                json.dumps(entry["arguments"]) if "arguments" in entry else "",
             )
 
     def attempts(self, files: Mapping[str, Any], layers: Mapping[str, Layer]) -> Iterator[Attempt]:
@@ -96,6 +110,8 @@ class _Reader:
 
     def _end(self, file: str, place: str, entry: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
         """An attempt is refused, and says by what; or it is open, and says what for."""
+        if "waits_for" in entry and "open" not in entry:
+            self._wrong(file, place, "waits_for", entry["waits_for"], "stands without open", "say there why, or leave it out")
         if "open" in entry:
             for name in ("refused", "layers"):
                 if name in entry:
@@ -106,12 +122,23 @@ class _Reader:
                 self._wrong(file, place, name, None, "is missing", "say how it is refused, or why it is open")
         if "refused" in entry:
             self._one_of(file, place, "refused", entry["refused"], REFUSALS)
-        if entry.get("harmless") and (entry.get("prepare") or entry.get("undo")):
-            self._wrong(file, place, "harmless", True, "has steps that prepare or undo", "leave out harmless")
+        self._harmless(file, place, entry)
         for role in ("via", "beyond"):
             needing = [name for name in entry.get("layers", ()) if name in layers and layers[name].at == role]
             if needing and role not in entry:
                 self._wrong(file, place, role, None, "is missing", f"name where {agree(needing, 'stands', 'stand')}")
+
+    def _harmless(self, file: str, place: str, entry: Mapping[str, Any]) -> None:
+        if entry.get("sample") and not entry.get("harmless"):
+            self._wrong(file, place, "sample", True, "is not marked harmless", "leave out sample")
+        if not entry.get("harmless"):
+            return
+        if entry.get("prepare") or entry.get("undo"):
+            self._wrong(file, place, "harmless", True, "has steps that prepare or undo", "leave out harmless")
+        changing = sorted(word for word in _CHANGING if re.search(rf"(?<![\w-]){word}(?![\w-])", entry["try"]))
+        if changing or entry.get("disturbs"):
+            words = ", ".join(changing) or "disturbs"
+            self._wrong(file, place, "harmless", True, f"changes something by {words}", "leave out harmless")
 
     def _steps(self, file: str, place: str, entry: Mapping[str, Any], name: str) -> Iterator[Step]:
         for number, step in enumerate(entry.get(name, ())):
@@ -185,7 +212,9 @@ def _attempt(file: str, entry: Mapping[str, Any], prepare: tuple[Step, ...], und
         undo=undo,
         tried_at=entry.get("try_at", "origin"),
         open=entry.get("open", ""),
+        waits_for=entry.get("waits_for", ""),
         harmless=entry.get("harmless", False),
+        sample=entry.get("sample", False),
         disturbs=entry.get("disturbs", False),
         group=file.rsplit("/", 1)[-1].removesuffix(".yml"),
     )

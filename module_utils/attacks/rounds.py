@@ -27,11 +27,13 @@ class Trial:
 class Round:
     """Trials that share what is changed for them, and may run at the same time.
 
-    ``arm`` and ``undo`` are scripts by host, run in order; ``uses`` are hosts that must stay as they are meanwhile.
+    ``arm`` and ``undo`` are scripts by host, run in order; ``tasks`` are layers by host, carried out after ``arm``; ``uses`` are
+    hosts that must stay as they are meanwhile.
     """
 
     trials: tuple[Trial, ...]
     arm: tuple[tuple[str, str], ...] = ()
+    tasks: tuple[tuple[str, Layer], ...] = ()
     undo: tuple[tuple[str, str], ...] = ()
     uses: frozenset[str] = frozenset()
     alone: bool = False
@@ -39,7 +41,7 @@ class Round:
     @property
     def changes(self) -> tuple[str, ...]:
         """Return the hosts that are changed, each once."""
-        return tuple(dict.fromkeys(host for host, _script in (*self.arm, *self.undo)))
+        return tuple(dict.fromkeys(host for host, _what in (*self.arm, *self.tasks, *self.undo)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,13 @@ def _trials(here: Stage, layers: Mapping[str, Layer], *, counter: bool) -> Itera
 def _round(trial: Trial, layers: Mapping[str, Layer]) -> Round:
     here, attempt = trial.stage, trial.stage.attempt
     off = [layers[name] for name in trial.off]
-    removals = [Step(layer.at, layer.remove) for layer in off]
-    undo = [*attempt.undo, *(Step(layer.at, layer.undo) for layer in off if layer.undo)]
+    on = [layer for layer in map(layers.__getitem__, attempt.layers) if layer.module and layer.name not in trial.off]
+    removals = [Step(layer.at, layer.remove) for layer in off if layer.remove]
+    undo = [*attempt.undo, *(Step(layer.at, layer.undo) for layer in (*(o for o in off if not o.module), *on) if layer.undo)]
     # What is prepared may be a mistake that stands beside a layer; the layer goes first, so that a mistake can't put it back.
     arm = _by_host(here, [*removals, *attempt.prepare])
-    return Round((trial,), arm, _by_host(here, undo), frozenset(here.hosts.values()), alone=attempt.disturbs)
+    tasks = tuple((here.hosts[layer.at], layer) for layer in on)
+    return Round((trial,), arm, tasks, _by_host(here, undo), frozenset(here.hosts.values()), alone=attempt.disturbs)
 
 
 def _by_host(here: Stage, steps: Iterable[Step]) -> tuple[tuple[str, str], ...]:
@@ -106,10 +110,10 @@ def _shared(single: Round) -> tuple[object, ...]:
     here = single.trials[0].stage
     if single.alone or here.attempt.prepare or here.attempt.undo:
         return (here.attempt.name, here.family, single.trials[0].state)
-    if not single.arm:
+    if not single.changes:
         return (here.hosts["target"], here.hosts["origin"])
-    return (single.arm, single.undo, here.user, here.attempt.keys)
+    return (single.arm, single.tasks, single.undo, here.user, here.attempt.keys)
 
 
 def _joined(one: Round, other: Round) -> Round:
-    return Round((*one.trials, *other.trials), one.arm, one.undo, one.uses | other.uses)
+    return Round((*one.trials, *other.trials), one.arm, one.tasks, one.undo, one.uses | other.uses)

@@ -1,8 +1,8 @@
-"""What is tried over fresh connections before a change of one host is kept: one login that must work, one that must not."""
+"""What is tried over fresh connections before a change of one host is kept: logins that must work, one that must not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,23 +10,28 @@ from ..fabric import access
 from ..fabric.access import Persona
 from ..fabric.model import FAMILIES, Fabric, Family, Host
 from ..fabric.paths import ways_in
-from .attempts import SSH_PORT
+from .attempts import SSH_PORT, Endpoint, OriginPlan, plan_to_data
+from .outcomes import MEANINGS
 from .plan import Reach, reach
 
 
 def change_proofs(fabric: Fabric) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Return for each managed host that enforces its ``accounts``, ``strangers`` and ``other_strangers``.
+    """Return for each managed host that enforces what is to be tried, in lists.
 
     ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
     may go on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host
     on a segment of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter
-    isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down.
+    isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login
+    server, are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and
+    what ``login_probe`` is to try. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is asked for.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
     return {
         host.name: {
             "accounts": _accounts(fabric, host),
+            "own_logins": list(_own_logins(fabric, host)),
+            "certificates": list(_certificates(fabric, host)),
             "strangers": list(_strangers(host, origins, known, 0)),
             "other_strangers": list(_strangers(host, origins, known, 1)),
         }
@@ -43,6 +48,42 @@ def _accounts(fabric: Fabric, host: Host) -> list[dict[str, Any]]:
                 if access.is_login_server(fabric, fabric.hosts[path.origin]):
                     found.setdefault(path.origin, account.name)
     return [{"login_server": server, "account": name} for server, name in found.items()]
+
+
+def _own_logins(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
+    if not access.is_login_server(fabric, host):
+        return
+    for account in access.present_accounts(fabric):
+        paths = list(access.declared_logins(fabric, Persona("account", account.name), host)) if account.probe else []
+        if paths:
+            origin = paths[0].origin
+            addresses = dict.fromkeys(str(p.enters_by.address(p.family)) for p in paths if p.origin == origin)
+            endpoints = tuple(Endpoint(host.name, address, SSH_PORT) for address in addresses)
+            plan = OriginPlan(origin, (account.name,), endpoints)
+            yield {"origin": origin, "account": account.name, "plan": plan_to_data(plan)}
+            return
+
+
+def _certificates(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
+    """Yield somebody for each login server that asks this signer and has accounts marked ``probe`` that go on from there."""
+    if host not in access.signers(fabric):
+        return
+    for server in access.login_servers(fabric):
+        names = [account.name for account in access.accounts_on(fabric, server) if account.probe]
+        if names and server.managed:
+            yield {"login_server": server.name, "account": names[0]}
+
+
+def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return in words the logins over ssh that results of ``login_probe`` made in vain: address and what was said."""
+    found = []
+    for result in results:
+        for kind, user, (_host, address, _port), _hop, code, words in result.get("made", ()):
+            if kind == "ssh" and code != "admitted":
+                found.append(
+                    f"{user} at {address}: {MEANINGS[code][2]} ({words})" if code in MEANINGS else f"{user} at {address}: {code}"
+                )
+    return found
 
 
 def _strangers(host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ def seen(record: Record, of: Sequence[str]) -> Seen | None:
 
 def attempts(record: Record) -> dict[str, Seen]:
     """Return how each attempt of the bypass catalogue ended that this run tried."""
-    ends: dict[str, State] = {"refused": "ok", "difference": "failed", "open": "failed"}
+    ends: dict[str, State] = {"refused": "ok", "difference": "failed", "open": "failed", "waits": "failed"}
     rows = [row for row in record.data.get("attempts", ()) if row["verdict"] in ends]
     return {row["name"]: (ends[row["verdict"]], "" if row["verdict"] == "refused" else f"{row['name']} differs") for row in rows}
 

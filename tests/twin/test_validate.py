@@ -83,6 +83,9 @@ def test_it_holds_after_site(converged: Validated) -> None:
     assert evidence["holds"], printed
     assert evidence["not_tried"] == []
     assert "lent key: root has none of its own" in printed
+    attempts = evidence["attacks"]
+    assert attempts["counts"]["refused"] == len(attempts["attempts"]) > 0, printed
+    assert attempts["hosts_after"] == {}, "the sample changes no host"
 
 
 @pytest.mark.parametrize("host", ["login1", "mdx1"])

@@ -13,7 +13,7 @@ MORE = Path(__file__).parent / "validate"
 class Validated(ByHand):
     """A twin of the survey's fabric with people to try; nothing on it is done by hand yet."""
 
-    inventories = (INVENTORY, MORE)
+    inventories: tuple[Path, ...] = (INVENTORY, MORE)
 
     def up(self) -> None:
         """Build it."""
@@ -21,7 +21,8 @@ class Validated(ByHand):
 
     def playbook(self, name: str, *words: str) -> Any:
         """Run a playbook, with people to try."""
-        return super().playbook(name, "-i", str(MORE), "-i", str(self.state / "overlay"), *words)
+        more = [word for source in self.inventories[1:] for word in ("-i", str(source))]
+        return super().playbook(name, *more, "-i", str(self.state / "overlay"), *words)
 
     def converge(self) -> None:
         """Run site.yml, which has to end well."""

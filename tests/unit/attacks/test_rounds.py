@@ -13,7 +13,7 @@ from module_utils.attacks.places import NoPlaceError, stage
 from module_utils.attacks.rounds import AS_BUILT, WITHOUT, Trial, plan_rounds
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.outcomes import Outcome
-from plugin_utils.attacks import result_lines
+from plugin_utils.attacks import Done, after_line, result_lines
 from plugin_utils.inventory import load_fabric
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +75,15 @@ def test_layers_go_before_what_is_prepared_and_each_host_is_named(fabric: Fabric
     assert rounds[WITHOUT].undo == (("mdx1", "sweep"), ("mdx2", "fill the moat"))
     assert rounds[WITHOUT].changes == ("mdx1", "mdx2")
     assert rounds["only moat"].changes == ("mdx1",)
+
+
+def test_a_layer_that_is_a_task_comes_after_what_is_prepared_or_is_left_out(fabric: Fabric) -> None:
+    swept = Layer("swept", "a run sweeps", "target", "", ("ended",), "dust", "sweep")
+    attempt = replace(CLIMB, code="ended", layers=("swept",), prepare=(Step("target", "litter"),))
+    rounds = {r.trials[0].state: r for r in plan_rounds(fabric, Catalogue((attempt,), {"swept": swept})).rounds}
+    assert (rounds[AS_BUILT].arm, rounds[AS_BUILT].tasks) == ((("mdx1", "litter"),), (("mdx1", swept),))
+    assert rounds[AS_BUILT].undo == (("mdx1", "dust"),)
+    assert (rounds[WITHOUT].arm, rounds[WITHOUT].tasks, rounds[WITHOUT].undo) == ((("mdx1", "litter"),), (), ())
 
 
 def test_a_place_that_is_not_there_is_told(fabric: Fabric) -> None:
@@ -143,12 +152,33 @@ def test_an_open_one_that_is_refused_is_a_difference(fabric: Fabric) -> None:
     assert "is open in the catalogue, but was refused" in rows[0].differences[0]
 
 
+def test_one_that_waits_does_not_count_as_refused_or_open(fabric: Fabric) -> None:
+    attempt = replace(CLIMB, code="", layers=(), open="nobody looks", waits_for="guards")
+    rows = judge(catalogue(attempt), seen(fabric, attempt), {})
+    assert counts(rows) == {"refused": 0, "open": 0, "waits": 1, "difference": 0, "not tried": 0}
+    lines = list(result_lines(rows, plan_rounds(fabric, catalogue(attempt)), 1.0))
+    assert "Open, and waits for guards (1)" in lines
+    assert lines[-1].startswith("1 attempts: 0 refused, 0 open, 1 waiting for guards, 0 other than")
+
+
+def test_hosts_are_looked_at_in_the_end(fabric: Fabric) -> None:
+    rows = judge(catalogue(CLIMB), seen(fabric, CLIMB), {})
+    assert Done(rows, seen(fabric, CLIMB), {"mdx1": ""}, 1).holds
+    done = Done(rows, seen(fabric, CLIMB), {"mdx1": "", "mdx2": "not as before the run: packet filter"}, 1)
+    assert not done.holds
+    assert done.data()["hosts_after"] == {"mdx1": "as before", "mdx2": "not as before the run: packet filter"}
+    assert after_line(done.after) == "NOT AS BEFORE: mdx2: not as before the run: packet filter."
+    assert after_line({"mdx1": ""}) == "mdx1 was changed, and looked at in the end: files and rules are as before."
+    assert after_line(dict.fromkeys("abcdef", "")).startswith("6 hosts were changed")
+    assert after_line({}) == "No host was changed."
+
+
 def test_what_a_terminal_shows(fabric: Fabric) -> None:
     lost = replace(CLIMB, name="swim", origin="volcanoes")
     everything = catalogue(replace(CLIMB, group="walls"), replace(lost, group="walls"))
     plan = plan_rounds(fabric, everything)
     rows = judge(everything, seen(fabric, CLIMB), plan.left_out)
-    assert counts(rows) == {"refused": 1, "open": 0, "difference": 0, "not tried": 1}
+    assert counts(rows) == {"refused": 1, "open": 0, "waits": 0, "difference": 0, "not tried": 1}
     lines = list(result_lines(rows, plan, 12.3))
     assert lines[1:3] == ["walls", "  climb  mdx2 -> mdx1       wall, moat; counter-test seen"]
     assert "  swim: there is no volcanoes here" in lines

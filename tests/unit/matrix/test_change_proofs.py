@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from module_utils.fabric.model import Fabric
-from module_utils.matrix.change_proofs import change_proofs
+from module_utils.matrix.change_proofs import change_proofs, refused_logins
 
 
 def test_an_account_comes_from_its_login_server_and_strangers_knock_by_both_families(fabric: Fabric) -> None:
@@ -28,3 +28,27 @@ def test_another_origin_stands_by_in_case_the_first_is_down(fabric: Fabric) -> N
 
 def test_whoever_observes_is_not_tried(fabric: Fabric) -> None:
     assert set(change_proofs(fabric)) == {host.name for host in fabric.managed_hosts}
+
+
+def test_an_account_comes_to_the_login_server_with_its_own_key(fabric: Fabric) -> None:
+    [way] = change_proofs(fabric)["login1"]["own_logins"]
+    assert (way["origin"], way["account"]) == ("inst-a1", "sato")
+    assert way["plan"]["endpoints"] == [["login1", "192.0.2.10", 22], ["login1", "2001:db8:0:2101::10", 22]]
+    assert change_proofs(fabric)["mdx1"]["own_logins"] == []
+
+
+def test_a_signer_is_asked_from_each_login_server(fabric: Fabric) -> None:
+    assert change_proofs(fabric)["ca1"]["certificates"] == [{"login_server": "login1", "account": "sato"}]
+    assert change_proofs(fabric)["login1"]["certificates"] == []
+
+
+def test_logins_in_vain_are_told() -> None:
+    made = [
+        ["tcp", "", ["login1", "192.0.2.10", 22], None, "connected", ""],
+        ["ssh", "sato", ["login1", "192.0.2.10", 22], None, "admitted", ""],
+        ["ssh", "sato", ["login1", "2001:db8::1", 22], None, "auth-denied", "Permission denied (publickey)."],
+        ["sftp", "sato", ["login1", "192.0.2.10", 22], None, "session-denied", ""],
+    ]
+    assert refused_logins([{"made": made}, {"unreachable": True}]) == [
+        "sato at 2001:db8::1: sshd took none of the keys (Permission denied (publickey).)"
+    ]
