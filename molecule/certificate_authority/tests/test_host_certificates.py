@@ -46,7 +46,8 @@ def show(principals: str, *, validity: str = "-1m:+5m", ca: str = CA) -> None:
     """Sign the node's key by hand on the signer (as root there could), and have its sshd show that."""
     line = SIGNER.out(
         "umask 077; mkdir -p /run/hand; cat > /run/hand/key.pub; "
-        f"ssh-keygen -q -h -s {ca} -I mdx1 -n {principals} -V {validity} /run/hand/key.pub; cat /run/hand/key-cert.pub; rm -r /run/hand",
+        f"ssh-keygen -q -h -s {ca} -I mdx1 -n {principals} -V {validity} /run/hand/key.pub; "
+        "cat /run/hand/key-cert.pub; rm -r /run/hand",
         stdin=NODE.out("cat /etc/ssh/ssh_host_ed25519_key.pub"),
     )
     NODE.out(f"cat > {SHOWN}; {RELOAD}", stdin=line)
