@@ -109,3 +109,10 @@ def test_a_certificate_that_is_not_there_or_damaged_leaves_the_key(place: Place)
     assert KNOWN in place.said(believed(place) + key)
     Path(place.path, "host-cert.pub").write_text("damaged\n")
     assert KNOWN in place.said(believed(place) + key)
+
+
+def test_a_host_that_was_built_anew_is_known_though_its_old_key_is(place: Place) -> None:
+    place.show()
+    old = f"mdx1 {' '.join(place.public('other').split()[:2])}\n"
+    assert KNOWN in place.said(believed(place) + old)
+    assert REFUSED in place.said(old)
