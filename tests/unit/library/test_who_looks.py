@@ -12,6 +12,7 @@ ONLY_READ = {
     "audit_chain",
     "audit_report",
     "effective_access",
+    "host_key_signature",  # what it makes is kept by another module, on another host
     "host_survey",
     "installed_packages",
     "login_history",
