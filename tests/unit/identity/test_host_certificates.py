@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from module_utils.identity.host_certificates import (
     DAY,
@@ -89,11 +87,10 @@ def test_a_users_certificate_and_other_texts_are_refused(room: Room) -> None:
             plain(text)
 
 
-@given(end=st.integers(0, 400))
-def test_one_that_is_cut_off_is_refused_in_words(room: Room, end: int) -> None:
+def test_one_that_is_cut_off_is_refused_in_words(room: Room) -> None:
     kind, data = room.signed(room.needed()).split()[:2]
     whole = base64.b64decode(data)
-    if end < len(whole) - 90:  # behind it stands the signature, at which ssh-keygen looks
+    for end in range(len(whole) - 90):  # behind it stands the signature, at which ssh-keygen looks
         with pytest.raises(HostCertificateError):
             read(f"{kind} {base64.b64encode(whole[:end]).decode()}")
 
