@@ -103,6 +103,10 @@ show: deps ## Print the fabric: hosts, segments, flows, who may log in where; dr
 	@python -m plugin_utils.check_run "$(INVENTORY)"
 	@ansible-playbook -i "$(INVENTORY)" playbooks/show.yml
 
+.PHONY: known-hosts
+known-hosts: deps ## Write by what operators know every host: build/known_hosts/
+	@ansible-playbook -i "$(INVENTORY)" playbooks/known_hosts.yml
+
 .PHONY: proof
 proof: deps ## Prove on paper who can log in where, from what the roles would write: no host is asked
 	@$(STAGE) $@ python -m plugin_utils.proof_run "$(INVENTORY)" --json evidence/proof.json

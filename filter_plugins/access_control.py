@@ -24,6 +24,7 @@ class FilterModule:
             "authorized_keys_files": role_files.authorized_keys_files,
             "chroot_directories": role_files.chroot_directories,
             "data_set_mounts": role_files.data_set_mounts,
+            "host_signers_asked": role_files.host_signers_asked,
             "login_servers_asked": role_files.login_servers_asked,
             "onward_keys_of": role_files.onward_keys_of,
             "onward_results": role_files.onward_results,

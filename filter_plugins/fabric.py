@@ -27,6 +27,8 @@ class FilterModule:
             "fabric_change_proofs": site.fabric_change_proofs,
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,
+            "certificates_ending": site.certificates_ending,
+            "operators_known_hosts": site.operators_known_hosts,
             "known_hosts_of": site.known_hosts_of,
             "knock_verdict": knock_verdict,
             "knocks_prove": knocks_prove,

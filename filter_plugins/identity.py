@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from module_utils.identity import sources
+from module_utils.identity import host_certificates, sources
 
 
 class FilterModule:
@@ -18,6 +18,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "host_authority_lines": host_certificates.known_lines,
             "identity_program": sources.program,
             "signing_policy": sources.policy,
             "signing_client_keys": sources.client_keys,

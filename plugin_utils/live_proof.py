@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from hashlib import sha256
@@ -12,13 +13,15 @@ from module_utils.access_control.role_files import data_set_mounts
 from module_utils.adoption.people import sudo_findings, users
 from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
-from module_utils.fabric.views import host_view, host_views
+from module_utils.fabric.views import HOST_AUTHORITIES, host_view, host_views
+from module_utils.identity.host_certificates import Needed, known_lines
 from module_utils.matrix.drift import (
     NETWORK,
     PACKET_FILTER,
     SSHD,
     SUDO,
     Drift,
+    certificate_drift,
     files_drift,
     layer_of,
     modes_drift,
@@ -29,6 +32,8 @@ from module_utils.matrix.drift import (
 from module_utils.matrix.effective import (
     DATA_CONFIG,
     DEFAULTS,
+    HOST_AUTHORITY,
+    HOST_CERTIFICATE,
     PACKAGE_UNITS,
     RULESET,
     SIGN_CONFIG,
@@ -71,6 +76,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
     """Yield all drift of managed hosts: running ruleset, files, and what the proof finds over both."""
     made = MadeKeys(onward_keys(fabric, effective), signing_keys(fabric, effective), authorities(fabric, effective))
     views, renderer = host_views(fabric), Renderer(made=made)
+    certify = _public_keys([host.name for host in signers(fabric)], effective, f"{HOST_AUTHORITY}.pub")
     for name, settings in effective.items():
         if not fabric.hosts[name].enforce:
             continue
@@ -99,6 +105,9 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         if AUTHORITIES in wanted and "revoked" in settings:
             revoked = arguments.get("login_restriction_revoked", views[name]["login_restriction"]["revoked"])
             yield from revocations_drift(name, revoked, settings["revoked"])
+        # Without all signers it isn't known whose certificates are good.
+        if certify is not None:
+            yield from known_by_drift(name, settings, views[name], arguments, list(certify.values()))
         try:
             yield from strangers_drift(name, settings, views[name], arguments)
         except (AttributeError, LookupError, TypeError, ValueError):
@@ -106,6 +115,22 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
                 name, NETWORK, ", ".join(arguments), "is not of the shape that its role takes, so not all could be judged"
             )
     yield from proof_drift(fabric, effective, ports)
+
+
+def known_by_drift(
+    host: str, settings: Mapping[str, Any], view: Mapping[str, Any], overrides: Mapping[str, Any], authorities: Sequence[str]
+) -> Iterator[Drift]:
+    """Yield how the certificate that a host shows, and whose it believes as a login server, differ from what is declared."""
+    wanted = {**{f"host_certificate_{name}": value for name, value in view.get("host_certificate", {}).items()}, **overrides}
+    files = {path: text for path, text in settings["files"].items() if path == HOST_AUTHORITIES}
+    believed = "login_server" in view and "host_certificate" in view
+    lines = {HOST_AUTHORITIES: known_lines(authorities, wanted["host_certificate_known"])} if believed else {}
+    yield from files_drift(host, lines, files, (HOST_AUTHORITIES,))
+    keys = [key for key in settings.get("host_keys", ()) if key.startswith("ssh-ed25519 ")]
+    if "host_certificate" in view and keys:
+        principals, days = wanted["host_certificate_principals"], wanted["host_certificate_days"]
+        needed = Needed(keys[0], tuple(principals), tuple(authorities), int(days))
+        yield from certificate_drift(host, settings["files"].get(HOST_CERTIFICATE, ""), needed, time.time())
 
 
 def onward_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, list[str]] | None:
@@ -163,6 +188,8 @@ def daemons_drift(host: str, settings: Mapping[str, Any]) -> Iterator[Drift]:
         yield Drift(
             host, SSHD, "/etc/ssh/sshd_config", "was changed after sshd read it, so other rules may be in force: reload sshd"
         )
+    if settings.get("certificate_stale"):
+        yield Drift(host, SSHD, HOST_CERTIFICATE, "was changed after sshd read it, so another one may be shown: reload sshd")
     if settings.get("data_sshd_stale"):
         words = "was changed after the data service read it, so other rules may be in force: reload kakehashi-data-sshd"
         yield Drift(host, SSHD, DATA_CONFIG, words)

@@ -363,7 +363,7 @@ def render_fabric(fabric: Fabric, root: Path = ROOT, progress: Callable[[str], N
 
 def _matters(override: Override) -> bool:
     """Return whether an argument decides what is rendered here: of role base only who exists does."""
-    if override.variable.startswith(("login_server_", "onward_certificates_")):
+    if override.variable.startswith(("login_server_", "onward_certificates_", "host_certificate_")):
         return False
     deciding = ("base_users", "base_locked_users", "base_enforce")
     return not override.variable.startswith("base_") or override.variable in deciding

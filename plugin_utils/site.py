@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from module_utils.fabric.views import View
+from module_utils.identity.host_certificates import ending, known_lines
 from module_utils.matrix.change_proofs import change_proofs
 
 from .inventory import load_fabric
@@ -43,3 +46,23 @@ def fabric_known_hosts(view: View, host_keys: Mapping[str, Sequence[str]]) -> li
 def fabric_change_proofs(sources: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return what is tried before a change of each host is kept. Raises ``FabricError`` where the inventory is no fabric."""
     return change_proofs(load_fabric(*sources))
+
+
+def certificates_ending(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], seconds: float) -> str:
+    """Return in one sentence whose host certificates, as read from ``hosts``, end within ``seconds``; nothing where none does."""
+    read = ((host, (hostvars[host].get("__certificate_shown") or {}).get("content")) for host in hosts)
+    shown = {host: b64decode(content).decode(errors="replace") for host, content in read if content}
+    return ending(shown, time.time(), seconds)
+
+
+def operators_known_hosts(
+    views: Mapping[str, View], authorities: Mapping[str, str], host_keys: Mapping[str, Sequence[str]]
+) -> str:
+    """Return known hosts for operators: the authorities for all that show certificates, and beside them the keys that are known.
+
+    Once a certificate ended, ssh takes the key.
+    """
+    reached = {name: view["host_certificate"]["principals"] for name, view in views.items() if "host_certificate" in view}
+    names = [name for principals in reached.values() for name in principals]
+    keys = (f"{','.join(reached[host])} {' '.join(key.split()[:2])}\n" for host in reached for key in host_keys.get(host, ()))
+    return known_lines(authorities.values(), list(dict.fromkeys(names))) + "".join(keys)

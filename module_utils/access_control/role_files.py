@@ -55,9 +55,18 @@ def login_servers_asked(views: Mapping[str, Any], without: Iterable[str]) -> lis
 
 def signers_asked(views: Mapping[str, Any], hosts: Iterable[str], without: Iterable[str]) -> list[str]:
     """Return the signers that are asked for their keys: all that ``hosts`` are to trust, but those to do ``without``."""
+    return _signers(views, hosts, without, "login_restriction")
+
+
+def host_signers_asked(views: Mapping[str, Any], hosts: Iterable[str], without: Iterable[str]) -> list[str]:
+    """Return the signers that are asked for the keys by which they certify ``hosts``, but those to do ``without``."""
+    return _signers(views, hosts, without, "host_certificate")
+
+
+def _signers(views: Mapping[str, Any], hosts: Iterable[str], without: Iterable[str], role: str) -> list[str]:
     left_out = set(without)
-    trusted = (name for host in hosts for name in views[host].get("login_restriction", {}).get("signers", ()))
-    return [name for name in dict.fromkeys(trusted) if name not in left_out]
+    named = (name for host in hosts for name in views[host].get(role, {}).get("signers", ()))
+    return [name for name in dict.fromkeys(named) if name not in left_out]
 
 
 def onward_results(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Mapping[str, Any]]:

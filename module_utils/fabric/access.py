@@ -81,6 +81,11 @@ def takes_certificates(fabric: Fabric, host: Host) -> bool:
     return fabric.identity is not None and not is_login_server(fabric, host) and bool(accounts_on(fabric, host))
 
 
+def shows_certificate(fabric: Fabric, host: Host) -> bool:
+    """Return whether the sshd of ``host`` shows a certificate: where the fabric has signers and its configuration is ours."""
+    return fabric.identity is not None and host.managed and host.enforce
+
+
 def login_servers(fabric: Fabric) -> tuple[Host, ...]:
     """Return all login servers, in inventory order."""
     return tuple(h for h in fabric.hosts.values() if is_login_server(fabric, h))

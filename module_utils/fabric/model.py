@@ -254,11 +254,12 @@ class Operator:
 class Identity:
     """By what accounts go on from login servers: certificates that a host of ``signers`` (an inventory group) signs.
 
-    ``certificate_minutes`` is the longest life of a certificate.
+    ``certificate_minutes`` is the longest life of a certificate. Hosts show certificates of ``host_certificate_days``.
     """
 
     signers: str
     certificate_minutes: int = 10
+    host_certificate_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,15 @@ IDENTITY = (
         high=60,
         note="a certificate is made anew for each login; a session outlives it",
     ),
+    Field(
+        "host_certificate_days",
+        "int",
+        "life of the certificates by which hosts are known, in days",
+        required=False,
+        low=2,
+        high=825,
+        note="`site.yml` renews one that is past half of its life",
+    ),
 )
 ATTACHMENT = (
     Field("segment", "name", "segment", note="each host is on a segment once"),

@@ -15,6 +15,9 @@ from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segme
 from .paths import SSH, Path, all_paths, paths
 
 View = dict[str, Any]
+HOST_CERTIFICATE = "/etc/ssh/ssh_host_ed25519_key-cert.pub"
+HOST_AUTHORITIES = "/etc/ssh/kakehashi-host-authorities"
+"""Where a login server keeps whose host certificates it believes."""
 
 
 def host_views(fabric: Fabric) -> dict[str, View]:
@@ -44,6 +47,8 @@ def host_view(fabric: Fabric, host: Host, every: Iterable[Path] | None = None) -
         view["session_recording"] = {"operators": [o.name for o in access.present_operators(fabric)]}
     view["packet_filter"] = _packet_filter(fabric, host, every)
     view["login_restriction"] = _login_restriction(fabric, host, every)
+    if access.shows_certificate(fabric, host):
+        view["host_certificate"] = _host_certificate(fabric, host, every)
     if access.is_login_server(fabric, host):
         view["login_server"] = _login_server(fabric, host, every)
         if fabric.identity is not None:
@@ -252,6 +257,7 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "activation": host.ssh_activation,
         "signers": [signer.name for signer in access.signers(fabric)] if certificates else [],
         "revoked": list(_revoked(fabric)) if certificates else [],
+        "host_certificates": [HOST_CERTIFICATE] if access.shows_certificate(fabric, host) else [],
     }
 
 
@@ -289,6 +295,23 @@ def _login_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
             for name in sorted(onward)
             if name in fabric.hosts
         ],
+        "more_known_hosts": [HOST_AUTHORITIES] if access.shows_certificate(fabric, host) else [],
+    }
+
+
+def _host_certificate(fabric: Fabric, host: Host, every: list[Path]) -> View:
+    """Return by which names and addresses a host is reached, who certifies that, and whom it reaches itself by ssh."""
+    reached = {p.destination for p in every if p.target == host.name and p.flow.service == SSH}
+    onward: dict[str, set[Address]] = {}
+    for path in every:
+        target = fabric.hosts.get(path.target)
+        if path.origin == host.name and path.flow.service == SSH and target and access.shows_certificate(fabric, target):
+            onward.setdefault(path.target, set()).add(path.destination)
+    return {
+        "principals": [host.name, *_texts(reached)],
+        "signers": [signer.name for signer in access.signers(fabric)],
+        "days": fabric.identity.host_certificate_days if fabric.identity else 0,
+        "known": [name for target in sorted(onward) for name in (target, *_texts(onward[target]))],
     }
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ..fabric.access import SIGNING_USER
+from ..identity.host_certificates import DAY, HostCertificateError, Needed, fault, left, read
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
-from .effective import ALARM, AUTHORITY, DEFAULTS, REVOKED, RULESET, SIGNING_PRIVATE
+from .effective import ALARM, AUTHORITY, DEFAULTS, HOST_AUTHORITY, HOST_CERTIFICATE, REVOKED, RULESET, SIGNING_PRIVATE
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO, RECORDING = "sudo", "recording"
@@ -107,7 +108,7 @@ def _reader(path: str) -> str:
     """Return the group that may read a private key, or nothing where the file is none."""
     if path.startswith(ONWARD) and path.endswith("/id_ed25519"):
         return path.removeprefix(ONWARD).partition("/")[0]
-    return {SIGNING_PRIVATE: "root", AUTHORITY: SIGNING_USER}.get(path, "")
+    return {SIGNING_PRIVATE: "root", HOST_AUTHORITY: "root", AUTHORITY: SIGNING_USER}.get(path, "")
 
 
 def revocations_drift(host: str, wanted: Collection[str], seen: Collection[str] | None) -> Iterator[Drift]:
@@ -119,6 +120,27 @@ def revocations_drift(host: str, wanted: Collection[str], seen: Collection[str] 
         yield Drift(host, KEYS, REVOKED, f"certificates named {name} are not revoked")
     for name in sorted(set(seen) - set(wanted)):
         yield Drift(host, KEYS, REVOKED, f"certificates named {name} are revoked, and nobody declared that")
+
+
+def certificate_drift(host: str, line: str, needed: Needed, now: float) -> Iterator[Drift]:
+    """Yield how a host's certificate (its ``line``) is not the one that is needed, or is in the last quarter of its life."""
+    if not line.strip():
+        yield Drift(host, SSHD, HOST_CERTIFICATE, "the certificate is missing, so the host is known by its key alone")
+        return
+    try:
+        found = read(line)
+        said = fault(found, needed)
+    except HostCertificateError as error:
+        said = str(error)
+        yield Drift(host, SSHD, HOST_CERTIFICATE, f"can't be judged: {said}")
+        return
+    days = (found.ends - now) / DAY
+    if not said and days <= 0:
+        said = "it has ended, so the host is known by its key alone"
+    elif not said and left(found, now) < 1 / 4:
+        said = f"it ends in {days:.0f} days and should have been renewed: run playbooks/site.yml"
+    if said:
+        yield Drift(host, SSHD, HOST_CERTIFICATE, said)
 
 
 def _first_change(host: str, layer: str, place: str, wanted: str, seen: str) -> Drift | None:

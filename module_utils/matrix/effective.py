@@ -31,11 +31,13 @@ PACKAGE_UNITS = tuple(f"/usr/lib/systemd/system/{name}" for name in _UNIT_NAMES)
 ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
 SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
 AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
+HOST_AUTHORITY = "/var/lib/kakehashi-authority/host_ca"
+HOST_CERTIFICATE = "/etc/ssh/ssh_host_ed25519_key-cert.pub"
 SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
 REVOKED = "/etc/ssh/kakehashi-revoked-keys"
 ALARM = "/usr/local/sbin/kakehashi-break-glass"
 """What PAM runs when a sealed credential is used."""
-_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, REVOKED)
+_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, HOST_AUTHORITY, REVOKED)
 """Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
     RULESET,
@@ -62,6 +64,9 @@ FILES = (
     "/etc/kakehashi/authority/*.json",
     SIGNING_PUBLIC,
     f"{AUTHORITY}.pub",
+    f"{HOST_AUTHORITY}.pub",
+    HOST_CERTIFICATE,
+    "/etc/ssh/kakehashi-host-authorities",
     DEFAULTS,
     "/etc/sudoers",
     "/etc/sudoers.d/*",
@@ -92,6 +97,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
     ``sshd_stale``, ``data_sshd_stale`` and ``sign_sshd_stale`` (the configuration is newer than what was read),
+    ``certificate_stale`` (so is the certificate that sshd shows),
     ``filter_at_boot`` (what systemd says of its unit), ``host_keys`` and ``problems`` in words. From surroundings.py:
     ``acls`` (of the owned), ``privileged``, ``altered`` (from packages.py), ``listening`` with ``socket_units``, and ``mounts``.
     """
@@ -123,6 +129,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "socket_units": _said(["systemctl", "show", "*.socket", f"--property={_SOCKET}"], problems),
         "mounts": _text(Path("/proc/self/mountinfo")),
         "sshd_stale": sshd_is_stale(),
+        "certificate_stale": sshd_is_stale(config=HOST_CERTIFICATE),
         "data_sshd_stale": sshd_is_stale("kakehashi-data-sshd", DATA_CONFIG, "/run/kakehashi-data-sshd/sshd.pid"),
         "sign_sshd_stale": sshd_is_stale("kakehashi-sign-sshd", SIGN_CONFIG, "/run/kakehashi-sign-sshd/sshd.pid"),
         "filter_at_boot": _state_at_boot("nftables.service"),

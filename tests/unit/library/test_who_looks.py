@@ -13,6 +13,7 @@ ONLY_READ = {
     "audit_report",
     "bypass_attempts",
     "effective_access",
+    "host_key_signature",  # what it makes is kept by another module, on another host
     "host_survey",
     "installed_packages",
     "login_history",

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from module_utils.fabric.views import HOST_AUTHORITIES, host_views
+from module_utils.identity.host_certificates import known_lines
 from module_utils.people.plan import RECORDER
 from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.findings import Proof
@@ -107,6 +109,7 @@ def test_nobody_but_login_servers_asks_a_signer() -> None:
     assert "kakehashi-sign" in {u for f in loose.findings if f.host == SIGNER and f.layer == "keys" for u in f.users}
 
 
+HOST_CA = stand_in("host authority")
 SIGNING = {"address": "192.0.2.207", "port": 2200, "programs": [{"path": "/usr/sbin/sshd", "sshd": True}]}
 
 
@@ -129,6 +132,8 @@ def as_found(**changed: Any) -> dict[str, Any]:
         }
     found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}
     found["login1"]["files"]["/etc/kakehashi/signing/id_ed25519.pub"] = f"{stand_in('login1')} login1 asks\n"
+    found[SIGNER]["files"]["/var/lib/kakehashi-authority/host_ca.pub"] = f"{HOST_CA}\n"
+    found["login1"]["files"][HOST_AUTHORITIES] = known_lines([HOST_CA], host_views(fabric)["login1"]["host_certificate"]["known"])
     found[SIGNER] |= {"listening": [SIGNING], "daemons": ["/usr/local/sbin/kakehashi-sign-sshd -D -f /etc/ssh/sshd_config_sign"]}
     found[SIGNER] |= changed
     return found
@@ -160,6 +165,26 @@ def test_drift_of_a_signer_and_of_who_trusts_it_is_named() -> None:
     assert any("kakehashi-revoked-keys: is missing" in text for text in told)
     assert any(f"{AUTHORITIES}:2" in text for text in told)
     assert any("which is no signer's" in text for text in told)
+
+
+def test_whose_host_certificates_a_login_server_believes_is_compared() -> None:
+    found = as_found()
+    found["login1"]["files"][HOST_AUTHORITIES] += f"@cert-authority * {OTHER}"
+    assert [text for text in drift(found) if f"login1: keys: {HOST_AUTHORITIES}:2: has '@cert-authority *" in text]
+    del found["login1"]["files"][HOST_AUTHORITIES]
+    assert f"login1: keys: {HOST_AUTHORITIES}: the file is missing" in drift(found)
+    found = as_found()
+    found[NODE]["files"][HOST_AUTHORITIES] = f"@cert-authority * {OTHER}"
+    assert f"{NODE}: keys: {HOST_AUTHORITIES}:1: nothing of ours put this file here" in drift(found)[0]
+
+
+def test_a_host_without_its_certificate_is_named() -> None:
+    found = as_found()
+    found[NODE]["host_keys"] = [f"{stand_in(NODE)} root@{NODE}"]
+    missing = f"{NODE}: sshd: /etc/ssh/ssh_host_ed25519_key-cert.pub: the certificate is missing"
+    assert [text for text in drift(found) if text.startswith(missing)]
+    found[NODE] |= {"certificate_stale": True}
+    assert any("was changed after sshd read it, so another one may be shown" in text for text in drift(found))
 
 
 def test_without_signers_nodes_take_onward_keys() -> None:

@@ -48,8 +48,24 @@ def test_a_foreign_host_gets_nothing_but_its_interfaces(views: dict[str, View]) 
     ],
 )
 def test_each_managed_host_gets_its_roles(views: dict[str, View], host: str, roles: set[str]) -> None:
-    extra = {"name", "site", "groups", "managed", "segment_interface"}
+    extra = {"name", "site", "groups", "managed", "segment_interface", "host_certificate"}
     assert set(views[host]) - extra == roles
+    assert set(extra) <= set(views[host])
+
+
+def test_a_host_is_certified_for_what_it_is_reached_by(fabric: Fabric, views: dict[str, View]) -> None:
+    node = views["mdx1"]["host_certificate"]
+    assert node == {"principals": ["mdx1", "192.0.2.101", "2001:db8:0:2102::41"], "signers": ["ca1"], "days": 90, "known": []}
+    assert {"mdx1", "192.0.2.101", "ca1", "data1"} <= set(views["login1"]["host_certificate"]["known"])
+    assert {"inst-a1", "sw-nii", "203.0.113.2"}.isdisjoint(views["login1"]["host_certificate"]["known"])
+    entrance = views["login1"]["host_certificate"]["principals"]
+    assert {"login1", "192.0.2.10"} <= set(entrance)
+    assert views["mdx1"]["login_restriction"]["host_certificates"] == ["/etc/ssh/ssh_host_ed25519_key-cert.pub"]
+    observing = host_view(fabric, replace(fabric.hosts["mdx1"], enforce=False))
+    assert "host_certificate" not in observing
+    assert observing["login_restriction"]["host_certificates"] == []
+    without = host_views(replace(fabric, identity=None, flows=tuple(f for f in fabric.flows if f.service != "sign")))
+    assert not any("host_certificate" in view for view in without.values())
 
 
 def test_recording_can_be_left_off_for_a_host(fabric: Fabric, views: dict[str, View]) -> None:

@@ -1,0 +1,197 @@
+"""Certificates that hosts show (PROTOCOL.certkeys of OpenSSH): read, judged, ordered, and told to those who believe them. No I/O.
+
+A signature is not checked here: ssh-keygen does it when it lists a certificate, and each ssh when it is shown one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+DAY = 86400
+SUFFIX = "-cert-v01@openssh.com"
+BACK_SECONDS = 300
+"""How much the clocks of a host, the signer and those who come may differ."""
+_FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2}
+"""The kinds of keys that hosts of ours have, by the number of fields that make the key."""
+_HOST = 2
+
+
+class HostCertificateError(ValueError):
+    """A key or certificate that can't be read; the text says what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCertificate:
+    """What a certificate says: its name, the key it is of and the authority's (kind and base64), for whom, and when it is good.
+
+    ``begins`` and ``ends`` are seconds since 1970.
+    """
+
+    name: str
+    key: str
+    authority: str
+    principals: tuple[str, ...]
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a host's certificate must be: of this ``key``, for these ``principals``, by one of ``authorities``.
+
+    ``days`` is the longest life of it.
+    """
+
+    key: str
+    principals: tuple[str, ...]
+    authorities: tuple[str, ...]
+    days: int
+
+
+def plain(line: str) -> str:
+    """Return a public key's kind and base64 text, of a line that ssh-keygen wrote. Raises ``HostCertificateError``."""
+    kind, data = _words(line)
+    if kind not in _FIELDS or _Cursor(data).text() != kind:
+        raise HostCertificateError(f"{line[:40]!r} is no public key of the kind {' or '.join(_FIELDS)}")
+    return f"{kind} {line.split()[1]}"
+
+
+def read(line: str) -> HostCertificate:
+    """Return what a host's certificate says. Raises ``HostCertificateError``."""
+    kind, data = _words(line)
+    of = kind.removesuffix(SUFFIX)
+    cursor = _Cursor(data)
+    if not kind.endswith(SUFFIX) or of not in _FIELDS or cursor.text() != kind:
+        raise HostCertificateError(f"{line[:40]!r} is no certificate of a key of the kind {' or '.join(_FIELDS)}")
+    cursor.string()  # a random number
+    key = b"".join(_string(part) for part in (of.encode(), *(cursor.string() for _field in range(_FIELDS[of]))))
+    cursor.number(8)  # the serial number
+    if cursor.number(4) != _HOST:
+        raise HostCertificateError("the certificate is not a host's")
+    name, principals = cursor.text(), _Cursor(cursor.string()).texts()
+    begins, ends = cursor.number(8), cursor.number(8)
+    for _field in ("critical options", "extensions", "reserved"):
+        cursor.string()
+    signer = cursor.string()
+    authority = f"{_Cursor(signer).text()} {_base64(signer)}"
+    return HostCertificate(name, f"{of} {_base64(key)}", authority, principals, begins, ends)
+
+
+def fault(found: HostCertificate, needed: Needed) -> str:
+    """Return what is wrong with a certificate whenever it is; nothing where it is the one that is needed."""
+    if found.key != plain(needed.key):
+        return "it is of another key"
+    if found.authority not in {plain(line) for line in needed.authorities}:
+        return "it is of another authority"
+    if set(found.principals) != set(needed.principals):
+        missing = sorted(set(needed.principals) - set(found.principals))
+        more = sorted(set(found.principals) - set(needed.principals))
+        words = [f"not for {', '.join(missing)}"] if missing else []
+        words += [f"for {', '.join(more)}, too"] if more else []
+        return f"it is {' and '.join(words)}"
+    return ""
+
+
+def why_new(found: HostCertificate, needed: Needed, now: float) -> str:
+    """Return why a host needs another certificate: a fault, or less than half of its life is left; nothing where it is good."""
+    if wrong := fault(found, needed):
+        return wrong
+    if found.ends > now + needed.days * DAY + BACK_SECONDS:
+        return f"it lives longer than {needed.days} days"
+    return "it is past half of its life" if left(found, now) < 1 / 2 else ""
+
+
+def left(found: HostCertificate, now: float) -> float:
+    """Return which part of a certificate's life is left: 1 at its beginning, 0 and less once it ended."""
+    return (found.ends - now) / max(found.ends - found.begins, 1)
+
+
+def command(needed: Needed, name: str, authority: str, serial: int, public: str) -> list[str]:
+    """Return the words by which ssh-keygen signs the key in the file ``public`` as a host's."""
+    return [
+        "ssh-keygen",
+        "-q",
+        "-h",
+        *("-s", authority),
+        *("-I", name),
+        *("-n", ",".join(needed.principals)),
+        *("-V", f"-{BACK_SECONDS}s:+{needed.days}d"),
+        *("-z", str(serial)),
+        public,
+    ]
+
+
+def known_lines(authorities: Iterable[str], names: Sequence[str]) -> str:
+    """Return lines of known hosts that believe ``authorities`` for these names and addresses, and for no other."""
+    if not names:
+        return ""
+    return "".join(f"@cert-authority {','.join(names)} {plain(line)}\n" for line in authorities)
+
+
+def ending(shown: Mapping[str, str], now: float, seconds: float) -> str:
+    """Return in one sentence whose certificates (lines by host) end within ``seconds``; nothing where none does."""
+    soon: list[str] = []
+    over: list[str] = []
+    for host, line in shown.items():
+        try:
+            ends = read(line).ends
+        except HostCertificateError:
+            continue  # what is wrong with it is mended by the change, or told by validation
+        if ends <= now + seconds:
+            (over if ends <= now else soon).append(host)
+    said = [f"the host certificates of {', '.join(over)} have ended"] if over else []
+    said += [f"the host certificates of {', '.join(soon)} end during this change"] if soon else []
+    if not said:
+        return ""
+    return f"{' and '.join(said)}: until the change has renewed them, only who knows these hosts by their keys can log in there"
+
+
+class _Cursor:
+    """Reads the fields of ssh's binary form, one after another."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def string(self) -> bytes:
+        """Return the next string."""
+        return self._take(self.number(4))
+
+    def text(self) -> str:
+        """Return the next string as text."""
+        return self.string().decode(errors="replace")
+
+    def texts(self) -> tuple[str, ...]:
+        """Return all strings that are left."""
+        found = []
+        while self._data:
+            found.append(self.text())
+        return tuple(found)
+
+    def number(self, size: int) -> int:
+        """Return the next number of ``size`` bytes."""
+        return int.from_bytes(self._take(size), "big")
+
+    def _take(self, size: int) -> bytes:
+        if len(self._data) < size:
+            raise HostCertificateError("the key or certificate is cut off")
+        taken, self._data = self._data[:size], self._data[size:]
+        return taken
+
+
+def _words(line: str) -> tuple[str, bytes]:
+    kind, _space, rest = line.strip().partition(" ")
+    try:
+        return kind, base64.b64decode(rest.split(" ")[0], validate=True)
+    except (binascii.Error, ValueError):
+        raise HostCertificateError(f"{line[:40]!r} is neither a public key nor a certificate") from None
+
+
+def _string(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
