@@ -17,6 +17,7 @@ from module_utils.audit.plan import PlanError, Window
 from module_utils.audit.recorder import Recorder, Settings
 from module_utils.audit.sealed import ALARM, TOGETHER, Use, Watch, use_of
 from module_utils.audit.uses import drill_window, judged, silent, use_lines
+from module_utils.sessions.recordings import Recordings
 
 NAMES = ("glass",)
 SAID = "The sealed credential of glass was used: login from 192.0.2.70"
@@ -128,9 +129,10 @@ class Chain:
 def test_the_recorder_keeps_what_is_to_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     room = tmp_path / alerts.ROOM
     store = Chain(room)
-    watching = Recorder(Settings("log1", ("mdx1",), (), "", "", 1, 1, NAMES, command), store, tmp_path)  # type: ignore[arg-type]
+    settings = Settings("log1", ("mdx1",), (), "", "", 1, 1, NAMES, command)
+    watching = Recorder(settings, store, tmp_path, Recordings(tmp_path / "recordings"))  # type: ignore[arg-type]
     read = [Entry(**ALERT), Entry(**LOGIN)]
-    monkeypatch.setattr(watching, "_read", lambda *_: (read, "", 2))
+    monkeypatch.setattr(watching, "_read", lambda *_: (read, [], "", 2))
     assert watching._take("mdx1", []) == 2
     assert [path.name for path in store.waiting] == ([f"{ALARM}{AT}.json"] if command else []), "before it is in the chain"
     assert len(store.kept) == 2
