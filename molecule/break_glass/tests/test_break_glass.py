@@ -177,7 +177,7 @@ def safe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (room / "passphrase").touch(mode=0o600)
     (room / "passphrase").write_text(f"{PASSPHRASE}\n")
     now = datetime.now(UTC)
-    window = {"name": "w", "begin": str(now - timedelta(hours=1)), "end": str(now + timedelta(hours=1)), "operators": [NAME]}
+    window = {"name": "w", "begin": str(now - timedelta(days=1)), "end": str(now + timedelta(hours=1)), "operators": [NAME]}
     (room / "drill.yml").write_text(json.dumps([{**window, "drill": True}]))
     (room / "work.yml").write_text(json.dumps([window]))
     return room
