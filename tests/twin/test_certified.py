@@ -15,7 +15,7 @@ from tests.twin.machine import named
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
-HELD = 120  # seconds until the change of a killed run is undone
+HELD = 180  # seconds until the change of a killed run is undone
 BEFORE_UNDOING = "Undo the change"
 _CLIENTS = "fabric_views.ca1.certificate_authority.clients | with_signing_keys(signing_keys)"
 SIGNS_FOR_NOBODY = f"{{{{ {_CLIENTS} | map('combine', {{'accounts': ['nobody']}}) }}}}"
