@@ -8,8 +8,11 @@ from typing import Any
 
 from .logins import Login
 from .plan import PlanError, Window
-from .sealed import ALARM, TOGETHER, use_of
+from .sealed import ALARM, use_of
 from .table import named, when
+
+_BEFORE, _AFTER = 1_000_000, 20_000_000
+"""Microseconds before and after sshd's words in which the host's alert of a login comes."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,27 @@ def judged(
     planned: Sequence[Window],
     hops: Mapping[str, Sequence[str]],
 ) -> list[JudgedUse]:
-    """Return each login of ``names``. A drill has to be in a window for drills; where two cover a login, that one counts."""
+    """Return each login of ``names`` (given oldest first). An alert is one login's only.
+
+    A drill has to be in a window for drills; where two windows cover a login, that one counts.
+    """
     raised: dict[tuple[str, str], list[int]] = {}
     for entry in entries:
         use = use_of(entry, ()) if entry["by"] == ALARM else None
         if use is not None:
             raised.setdefault((use.host, use.user), []).append(use.at)
+    for times in raised.values():
+        times.sort()
     found = []
     for login in logins:
         if login.user in names:
             those = sorted((w for w in planned if w.covers(login, hops)), key=lambda w: not w.drill)
             window = those[0] if those else None
-            alert = any(abs(at - login.begin) <= TOGETHER for at in raised.get((login.host, login.user), ()))
-            found.append(JudgedUse(login, window.name if window else "", window is not None and window.drill, alert))
+            times = raised.get((login.host, login.user), [])
+            own = next((at for at in times if login.begin - _BEFORE <= at <= login.begin + _AFTER), None)
+            if own is not None:
+                times.remove(own)
+            found.append(JudgedUse(login, window.name if window else "", window is not None and window.drill, own is not None))
     return found
 
 

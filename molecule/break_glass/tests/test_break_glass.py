@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.access.node import Node, in_operators_place, overlay
+from tests.access.node import STATE, Node, in_operators_place, overlay
 
 pytestmark = pytest.mark.twin
 
 LOGIN, NODE, LOG = Node("login1"), Node("mdx1"), Node("log1")
 NAME, TOLD = "breakglass", "/var/lib/kakehashi-alert/told"
 HOOK = "/etc/pam.d/sshd"
+ROOT = Path(__file__).resolve().parents[3]
+PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a copy of the twin's key
 WAYS: dict[str, tuple[str, ...]] = {
     "a command": ("ssh", "-n", "mdx1", "true"),
     "a shell": ("ssh", "-tt", "mdx1"),
@@ -156,3 +161,70 @@ def test_without_the_hook_the_host_is_silent_and_the_log_server_is_not(config: P
     assert len(alerts(NODE)) == before
     until(lambda: len(told_since(begun)) > 0, 60)
     assert told_since(begun)[0]["by"] == "sshd"
+
+
+@pytest.fixture(scope="module")
+def safe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the twin's key, sealed, its passphrase, and plans with and without a window for a drill now."""
+    room = tmp_path_factory.mktemp("safe")
+    personas: Any = overlay()["twin_personas"]
+    key = Path(next(p["key"] for p in personas if p["name"] == NAME))
+    (room / NAME).write_text(key.read_text())
+    (room / NAME).chmod(0o600)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", str(room / NAME)], check=True, capture_output=True
+    )
+    (room / "passphrase").touch(mode=0o600)
+    (room / "passphrase").write_text(f"{PASSPHRASE}\n")
+    now = datetime.now(UTC)
+    window = {"name": "w", "begin": str(now - timedelta(days=1)), "end": str(now + timedelta(hours=1)), "operators": [NAME]}
+    (room / "drill.yml").write_text(json.dumps([{**window, "drill": True}]))
+    (room / "work.yml").write_text(json.dumps([window]))
+    return room
+
+
+def play(name: str, **variables: str) -> tuple[int, str]:
+    words = [f"{Path(sys.executable).parent}/ansible-playbook", "-i", f"{ROOT}/inventories/twin", "-i", f"{STATE}/overlay"]
+    words += [f"{ROOT}/playbooks/{name}.yml", *(word for pair in variables.items() for word in ("-e", "=".join(pair)))]
+    words += ["--limit", "mdx1", "-vvv", "--diff"] if name == "break_glass" else []
+    done = in_operators_place("env", f"ANSIBLE_CONFIG={ROOT}/ansible.cfg", *words)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def drill(safe: Path, plan: str = "drill") -> tuple[int, str]:
+    place = {"break_glass_directory": str(safe), "break_glass_passphrase_file": str(safe / "passphrase")}
+    return play("break_glass", break_glass_action="check", break_glass_plan=str(safe / f"{plan}.yml"), **place)
+
+
+def test_a_drill_opens_the_host_and_sees_the_alert(safe: Path) -> None:
+    before = len(alerts(NODE))
+    status, said = drill(safe)
+    assert status == 0, said
+    assert f"{NAME} opens mdx1, and the alert came (drill, w)." in said
+    assert len(alerts(NODE)) == before + 1
+    assert PASSPHRASE not in said
+
+
+def test_what_nobody_announced_is_no_drill(safe: Path) -> None:
+    before = len(alerts(NODE))
+    status, said = drill(safe, "work")
+    assert status != 0
+    assert f"no window of the plan is for a drill of {NAME} on mdx1 now" in said
+    assert len(alerts(NODE)) == before
+
+
+@pytest.mark.usefixtures("unhooked")
+def test_a_host_that_was_silenced_fails_drill_and_audit(safe: Path, tmp_path: Path) -> None:
+    begun = apart()
+    status, said = drill(safe)
+    assert (status != 0, f"mdx1 opened to {NAME} and raised no alert" in said) == (True, True), said
+    planned = {"audit_evidence": str(tmp_path), "audit_plan": str(safe / "drill.yml")}
+    until(lambda: len(told_since(begun)) > 0, 60)
+    assert "Alerts that did not come" in play("audit", **planned)[1]
+    [*_, evidence] = sorted(tmp_path.glob("*/audit.json"))
+    found = json.loads(evidence.read_text())
+    assert {(use["drill"], use["window"]) for use in found["sealed"]} == {(True, "w")}
+    assert not found["sealed"][-1]["alert"]
+    assert found["silent"][-1].startswith(f"mdx1: {NAME} logged in at ")
+    status, said = play("audit", audit_evidence=str(tmp_path))
+    assert (status != 0, "uses of a sealed credential that no window covers" in said) == (True, True), said

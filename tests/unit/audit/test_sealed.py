@@ -95,7 +95,7 @@ def test_what_covers_it(windows: tuple[Window, ...], kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "alerts_seen", [[], [entry(SAID, ALARM, host="login1")], [entry(SAID, ALARM, AT + 6 + TOGETHER)], [entry(SAID)]]
+    "alerts_seen", [[], [entry(SAID, ALARM, host="login1")], [entry(SAID, ALARM, AT + 20_000_006)], [entry(SAID)]]
 )
 def test_a_host_that_raised_no_alert_is_named(alerts_seen: list[dict[str, Any]]) -> None:
     entries = [LOGIN, *alerts_seen]
@@ -103,6 +103,12 @@ def test_a_host_that_raised_no_alert_is_named(alerts_seen: list[dict[str, Any]])
     [told] = silent(uses, ())
     assert told.startswith("mdx1: glass logged in at 2026-11-30 00:53:20 (UTC) and the host raised no alert;")
     assert list(silent(uses, {"mdx1"})) == []
+
+
+def test_an_alert_is_one_logins_only() -> None:
+    entries = [LOGIN, entry(SAID, ALARM, AT + 9), entry(ACCEPTED.format("glass"), at=AT + 2_000_000)]
+    uses = judged(logins(entries), entries, NAMES, (), {})
+    assert [use.alert for use in uses] == [True, False]
 
 
 def test_a_drill_has_a_window_now() -> None:
