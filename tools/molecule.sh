@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All of Molecule's scenarios on a twin of their own. Molecule's notes of what is made already are for this run alone: those of
+# Molecule's scenarios on a twin of their own: those that are named, or all. Molecule's notes of what is made already are for this run alone: those of
 # an interrupted one would be wrong, and by default all checkouts in directories of one name share them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,4 +16,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-molecule test --all
+if (($# == 0)); then
+    molecule test --all
+else
+    for scenario; do molecule test --scenario-name "$scenario"; done
+fi
