@@ -34,7 +34,9 @@ def fabric() -> Fabric:
         ("none", "totp", (PLAIN,), "totp"),
     ],
 )
-def test_of_an_account(fabric: Fabric, whole: SecondFactor, own: SecondFactor | None, keys: tuple[str, ...], expected: str) -> None:
+def test_of_an_account(
+    fabric: Fabric, whole: SecondFactor, own: SecondFactor | None, keys: tuple[str, ...], expected: str
+) -> None:
     account = replace(SATO, keys=keys, second_factor=own)
     assert factors.factor(replace(fabric, second_factor=whole), account) == expected
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,10 @@ pytestmark = needs_root
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
+def room(tmp_path: Path) -> Path:
     wanted = {"sato": SATO, "kato": KATO}
     carry_out(tmp_path / "kept", wanted, steps(tmp_path / "kept", wanted))
-    yield tmp_path / "kept"
+    return tmp_path / "kept"
 
 
 def mode(path: Path) -> int:
