@@ -38,8 +38,12 @@ class Device:
     def __init__(self, room: Path, key: str) -> None:
         """Write the program that ssh asks."""
         self.room, self.key = room, key
-        (room / "ask").write_text(f'#!/bin/sh\necho "$1" >>{room}/asked\ncat {room}/code\n')
-        (room / "ask").chmod(0o700)
+        self.answers()
+
+    def answers(self, how: str = "") -> None:
+        """Let the program that ssh asks answer with the code, or do what ``how`` says."""
+        (self.room / "ask").write_text(f'#!/bin/sh\necho "$1" >>{self.room}/asked\n{how or f"cat {self.room}/code"}\n')
+        (self.room / "ask").chmod(0o700)
 
     def login(self, *options: str, say: str = "", command: str = "id -un", user: str = "sato") -> tuple[str, str]:
         """Log in from an institution and answer every question with ``say``; return what was printed, and what ssh said."""
@@ -181,6 +185,20 @@ def test_guessing_ends_after_five_tries(device: Device) -> None:
         assert device.login(say=code(device.key))[0] == "sato"
     LOGIN.out(f"faillock --dir {KEPT}/failures --user sato --reset")
     assert device.login(say=code(device.key, 1))[0] == "sato"
+
+
+def test_a_question_without_an_answer_is_no_try(device: Device) -> None:
+    """As validation does it: it sees the question and goes away."""
+    device.answers("echo seen >&2; kill $PPID")
+    try:
+        for _unused in range(6):
+            out, err = device.login()
+            assert (out, device.questions) == ("", 1)
+            assert PARTLY in err
+            assert "seen" in err
+    finally:
+        device.answers()
+    assert device.login(say=code(device.key))[0] == "sato"
 
 
 def test_who_was_not_enrolled_stays_outside(device: Device) -> None:
