@@ -72,6 +72,15 @@ options:
     description: Meant values that differ for accounts.
     type: dict
     default: {}
+  user_settings:
+    description: Meant values that differ for single users, by name. They are laid over all others.
+    type: dict
+    default: {}
+  coming_modules:
+    description: PAM modules that are to be installed before the files are put in place.
+    type: list
+    elements: str
+    default: []
   jump_targets:
     description: Where operators may jump to, as PermitOpen has it (C(192.0.2.1:22), C([2001:db8::1]:22)). Checked for names.
     type: list
@@ -170,6 +179,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "settings": {"type": "dict", "required": True},
     "operator_settings": {"type": "dict", "default": {}},
     "account_settings": {"type": "dict", "default": {}},
+    "user_settings": {"type": "dict", "default": {}},
+    "coming_modules": STRINGS,
     "jump_targets": STRINGS,
     "programs": STRINGS,
     "report_only": {"type": "bool", "default": False},
@@ -204,7 +215,8 @@ def main() -> None:
             settings=given["settings"],
             operator_settings=given["operator_settings"],
             account_settings=given["account_settings"],
-            pam_modules=pam_modules(),
+            user_settings=given["user_settings"],
+            pam_modules=pam_modules().union(given["coming_modules"]),
             deployer=deployer,
         )
         try:

@@ -33,6 +33,7 @@ _NEVER_APPLIED: tuple[Kind, ...] = (
     "passes_on",
     "forwards",
     "account_calls_out",
+    "missing_factor",
     "cannot_prove",
 )
 

@@ -18,7 +18,7 @@ class Staged:
     """What is about to be put in place, and what is meant by it.
 
     ``settings`` hold for every persona; ``operator_settings`` are laid over them for operators, ``account_settings``
-    for accounts.
+    for accounts, ``user_settings`` for single users.
     """
 
     people: Sequence[Person]
@@ -27,6 +27,7 @@ class Staged:
     settings: Mapping[str, str]
     operator_settings: Mapping[str, str] = field(default_factory=dict)
     account_settings: Mapping[str, str] = field(default_factory=dict)
+    user_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pam_modules: frozenset[str] = frozenset()
     deployer: Deployer | None = None
 
@@ -49,6 +50,7 @@ def problems_of(staged: Staged, ask: Ask) -> tuple[list[str], int]:
 def _persona_problems(staged: Staged, persona: Persona, found: Effective, rules: Mapping[str, Sequence[str]]) -> list[str]:
     meant = {**staged.settings, **(staged.operator_settings if persona.operator else {})}
     meant |= staged.account_settings if persona.account else {}
+    meant |= staged.user_settings.get(persona.user, {})
     who = f"{persona.user} from {persona.address}"
     problems = [f"sshd, for {persona.user}: {text}" for text in setting_problems(meant, found)]
     problems += [f"sshd: {text}" for text in list_problems(allow_list(staged.people), found)]

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 Family: TypeAlias = Literal["ipv4", "ipv6"]
 Address: TypeAlias = "IPv4Address | IPv6Address"
+SecondFactor: TypeAlias = Literal["none", "totp"]
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 
 OPERATORS = "operators"
@@ -220,7 +221,7 @@ class Account:
     """A person of a data platform, and the platforms they may use.
 
     ``keys`` are public keys of the person's own machine: they open login servers only. ``probe`` marks an account
-    that exists to be tried by validation.
+    that exists to be tried by validation. ``second_factor`` is the fabric's where ``None``.
     """
 
     name: str
@@ -231,6 +232,7 @@ class Account:
     probe: bool = False
     state: Literal["present", "absent"] = "present"
     description: str = ""
+    second_factor: SecondFactor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ class Operator:
     """A named person who runs the platform: logs in through the login servers and may become root.
 
     ``probe`` marks an operator whose logins validation tries, with their private key. ``break_glass`` marks nobody's
-    daily name but a sealed credential, whose use raises an alert.
+    daily name but a sealed credential, whose use raises an alert. Of operators a ``second_factor`` is asked for only where
+    it is written here: their automation logs in by key.
     """
 
     name: str
@@ -248,6 +251,7 @@ class Operator:
     break_glass: bool = False
     state: Literal["present", "absent"] = "present"
     description: str = ""
+    second_factor: SecondFactor = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +271,8 @@ class Fabric:
     """The declared whole. Mappings are keyed by name and keep the order of declaration.
 
     ``groups`` maps each inventory group to the names of its members (hosts and switches), in inventory order.
-    Without an ``identity`` accounts go on from login servers by keys that are made there.
+    Without an ``identity`` accounts go on from login servers by keys that are made there. ``second_factor`` is asked of
+    accounts at login servers.
     """
 
     name: str
@@ -284,6 +289,7 @@ class Fabric:
     operators: Mapping[str, Operator]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identity: Identity | None = None
+    second_factor: SecondFactor = "none"
 
     def members(self, group: str) -> tuple[Host, ...]:
         """Return the hosts (no switches) of an inventory group, in inventory order."""

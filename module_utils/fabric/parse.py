@@ -164,6 +164,7 @@ def parse_fabric(raw: RawFabric) -> Reading:
         switches=switches,
         groups=dict(raw.groups),
         identity=top["identity"],
+        second_factor=top["second_factor"] or "none",
         **by_name,
     )
     return Reading(fabric, reader.problems, reader.places)

@@ -46,6 +46,7 @@ STATE = Field(
     choices=("present", "absent"),
     note="`absent` removes the person from every managed host; keep the entry, so that nobody else gets the uid",
 )
+FACTORS = ("none", "totp")
 USERS = ("accounts", "operators")
 
 SITE = (NAME, DESCRIPTION)
@@ -255,6 +256,14 @@ ACCOUNT = (
         required=False,
         note="`validate_personas` names the file of the private key",
     ),
+    Field(
+        "second_factor",
+        "choice",
+        "what login servers ask for beside the key",
+        required=False,
+        choices=FACTORS,
+        note="`fabric_second_factor` unless given. Where all keys are security keys, these with a PIN are the second factor",
+    ),
     STATE,
     DESCRIPTION,
 )
@@ -275,6 +284,14 @@ OPERATOR = (
         "is a sealed credential, whose use raises an alert",
         required=False,
         note="see docs/break-glass.md; never a `probe`, and never the only operator",
+    ),
+    Field(
+        "second_factor",
+        "choice",
+        "what login servers ask for beside the key",
+        required=False,
+        choices=FACTORS,
+        note="`none` unless given here: whoever is asked for a code can't run playbooks through a login server unattended",
     ),
     STATE,
     DESCRIPTION,
@@ -354,6 +371,14 @@ GLOBALS = (
         required=False,
         record=IDENTITY,
         note="without it they go on by keys that are made on the login servers, good until those are removed",
+    ),
+    Field(
+        "fabric_second_factor",
+        "choice",
+        "what login servers ask accounts for beside the key",
+        required=False,
+        choices=FACTORS,
+        note="`none` unless given. `totp`: a code of the person's own device (docs/second-factor.md); enrol before you write it",
     ),
 )
 HOST = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import access, logs
+from . import access, factors, logs
 from .access import Persona
 from .model import ACCOUNTS, OPERATORS, Address, Attachment, Fabric, Host, Segment
 from .paths import SSH, Path, all_paths, paths
@@ -258,6 +258,8 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "signers": [signer.name for signer in access.signers(fabric)] if certificates else [],
         "revoked": list(_revoked(fabric)) if certificates else [],
         "host_certificates": [HOST_CERTIFICATE] if access.shows_certificate(fabric, host) else [],
+        "totp_users": factors.users(fabric, host, "totp"),
+        "security_key_users": factors.users(fabric, host, "security_key"),
     }
 
 

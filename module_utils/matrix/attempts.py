@@ -58,12 +58,16 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class OriginPlan:
-    """What an origin tries: each of ``users`` at each of ``endpoints`` and through each of ``hops``."""
+    """What an origin tries: each of ``users`` at each of ``endpoints`` and through each of ``hops``.
+
+    ``asked`` are those of them whom login servers ask for a code: they go as far as that question.
+    """
 
     origin: str
     users: tuple[str, ...]
     endpoints: tuple[Endpoint, ...]
     hops: tuple[Hop, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 def tcp_attempts(plan: OriginPlan) -> Iterator[Attempt]:
@@ -89,6 +93,7 @@ def plan_to_data(plan: OriginPlan) -> dict[str, Any]:
     return {
         "origin": plan.origin,
         "users": list(plan.users),
+        "asked": list(plan.asked),
         "endpoints": [_endpoint_to_data(e) for e in plan.endpoints],
         "hops": [
             {"endpoint": _endpoint_to_data(h.endpoint), "targets": [_endpoint_to_data(t) for t in h.targets]} for h in plan.hops
@@ -101,6 +106,7 @@ def plan_from_data(data: Mapping[str, Any]) -> OriginPlan:
     return OriginPlan(
         origin=data["origin"],
         users=tuple(data["users"]),
+        asked=tuple(data.get("asked", ())),
         endpoints=tuple(_endpoint_from_data(e) for e in data["endpoints"]),
         hops=tuple(
             Hop(_endpoint_from_data(h["endpoint"]), tuple(_endpoint_from_data(t) for t in h["targets"])) for h in data["hops"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .attempts import Attempt
 from .outcomes import Outcome
+from .workspace import ASKED
 
 CONNECT_ERRORS = {
     errno.ECONNREFUSED: "tcp-reset",
@@ -91,6 +92,8 @@ def _proved(attempt: Attempt, ran: Ran, nonce: str) -> bool:
 
 
 def _code(attempt: Attempt, ran: Ran) -> str:
+    if ASKED in ran.stderr:
+        return _asked(attempt, ran)
     said = "\n".join(line.lower() for line in ran.stderr.splitlines() if not line.startswith("debug"))
     if any(text in said for text in _HOST_KEY):
         return "host-key"
@@ -106,6 +109,13 @@ def _code(attempt: Attempt, ran: Ran) -> str:
     if logins > (1 if attempt.kind == "jump" else 0):
         return "timeout" if ran.status is None else "session-denied"
     return _ended_early(ran, said, logins)
+
+
+def _asked(attempt: Attempt, ran: Ran) -> str:
+    """Return what a question means: the second factor where a key came before it, else a password that nobody has."""
+    if "with partial success" not in ran.stderr:
+        return "auth-denied"
+    return "code-asked" if attempt.hop is None else "hop-asked"
 
 
 def _forwarding(said: str) -> str | None:

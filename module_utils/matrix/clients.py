@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from .attempts import Attempt
@@ -34,11 +34,13 @@ def client_command(attempt: Attempt, place: Workspace, nonce: str) -> tuple[list
     return ["ssh", *base, "-W", f"[{attempt.endpoint.address}]:{attempt.endpoint.port}", hop], b""
 
 
-async def run_client(argv: Sequence[str], stdin: bytes, seconds: float) -> Ran:
+async def run_client(
+    argv: Sequence[str], stdin: bytes, seconds: float, environment: Mapping[str, str] = CLIENT_ENVIRONMENT
+) -> Ran:
     """Run a client in a session of its own, so that what it started ends with it."""
     out, err = bytearray(), bytearray()
     status: int | None = None
-    async with _started(argv) as process:
+    async with _started(argv, environment) as process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(_feed(process.stdin, stdin), _drain(process.stdout, out), _drain(process.stderr, err))
@@ -57,7 +59,7 @@ class SharedLogin:
         """Ask for one forwarding; the master's own words tell why it was refused."""
         before = len(self._said)
         argv, stdin = client_command(attempt, place, "")
-        ran = await run_client([argv[0], "-S", str(self._control), *argv[1:]], stdin, self._seconds)
+        ran = await run_client([argv[0], "-S", str(self._control), *argv[1:]], stdin, self._seconds, place.environment)
         if ran.status is not None and not ran.stdout:
             await self._until_told(before)
         words = self._said[before:].decode(errors="replace")
@@ -75,7 +77,9 @@ async def shared_login(attempt: Attempt, place: Workspace, name: str, seconds: f
     """Log in at the hop of ``attempt`` for the time of the block; ``None`` where that doesn't come about."""
     control, said = place.directory / name, bytearray()
     hop = place.aliases[attempt.hop or attempt.endpoint]
-    async with _started(["ssh", "-v", "-F", place.config(attempt.user), "-M", "-S", str(control), "-N", hop]) as master:
+    async with _started(
+        ["ssh", "-v", "-F", place.config(attempt.user), "-M", "-S", str(control), "-N", hop], place.environment
+    ) as master:
         listener = asyncio.create_task(_drain(master.stderr, said))
         try:
             with contextlib.suppress(TimeoutError):
@@ -89,13 +93,13 @@ async def shared_login(attempt: Attempt, place: Workspace, name: str, seconds: f
 
 
 @contextlib.asynccontextmanager
-async def _started(argv: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _started(argv: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=CLIENT_ENVIRONMENT,
+        env=environment,
         start_new_session=True,
     )
     try:

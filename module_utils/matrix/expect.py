@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..fabric import access
+from ..fabric import access, factors
 from ..fabric.access import Persona
 from ..fabric.model import Fabric, Host
 from .attempts import Attempt, Endpoint
@@ -18,6 +18,7 @@ REASONS: dict[str, tuple[Verdict, Layer]] = {
     "no path": ("refused", "network"),
     "packet filter": ("refused", "network"),
     "authentication": ("refused", "authentication"),
+    "second factor": ("refused", "authentication"),
     "no shell": ("refused", "session"),
     "no forwarding": ("refused", "forwarding"),
 }
@@ -124,6 +125,8 @@ class Expectations:
         at_hop = self._login(origin, Attempt("ssh", hop, attempt.user))
         if at_hop != "allowed":
             return at_hop
+        if factors.of_user(self._fabric, self._fabric.hosts[hop.host], attempt.user) == "totp":
+            return "second factor"
         operator = self._people[attempt.user].kind == "operator"
         if not operator or (hop.host, attempt.endpoint.address) not in self._reach.onward:
             return "no forwarding"

@@ -10,6 +10,8 @@ Layer = Literal["network", "authentication", "session", "forwarding", "none"]
 
 MEANINGS: dict[str, tuple[Verdict, Layer, str]] = {
     "admitted": ("admitted", "none", "admitted"),
+    "code-asked": ("admitted", "none", "sshd took the key and asked for the code, which validation has not"),
+    "hop-asked": ("refused", "authentication", "the hop took the key and asked for a code, which validation has not"),
     "tcp-timeout": ("refused", "network", "no answer to the connect"),
     "tcp-reset": ("refused", "network", "the port is closed"),
     "no-route": ("refused", "network", "there is no route"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ..fabric import access
+from ..fabric import access, factors
 from ..fabric.access import Persona
 from ..fabric.model import FAMILIES, OPERATORS, Attachment, Fabric, Family, Host
 from ..fabric.paths import SSH, all_paths
@@ -59,10 +59,12 @@ def personas(fabric: Fabric) -> tuple[Persona, ...]:
 def origin_plan(fabric: Fabric, origin: Host, users: Iterable[str], known: Reach | None = None) -> OriginPlan:
     """Return what ``users`` try from ``origin``: every address of every managed host, and every managed host as a hop."""
     known = known or reach(fabric)
-    targets = fabric.managed_hosts
+    targets, users = fabric.managed_hosts, tuple(users)
+    asking = {name for host in access.login_servers(fabric) for name in factors.users(fabric, host, "totp")}
     return OriginPlan(
         origin=origin.name,
-        users=tuple(users),
+        users=users,
+        asked=tuple(name for name in users if name in asking),
         endpoints=tuple(e for host in targets for e in _listeners(fabric, host)),
         hops=tuple(
             Hop(_towards(known, origin, hop, family), tuple(_beyond(known, hop, targets, family)))

@@ -83,6 +83,7 @@ def run_probe(
             known_hosts,
             connect_timeout=_FULL_CONNECT if full else round(limits.attempt_timeout),
             lifetime=limits.lifetime,
+            asked=plan.asked,
         ) as place,
     ):
         return asyncio.run(Prober(place, limits, full=full, stop=stop).run(plan, extra))
@@ -225,7 +226,7 @@ class Prober:
         async with self._door(attempt), self._workers:
             nonce = secrets.token_hex(8)
             argv, stdin = client_command(attempt, self._place, nonce)
-            ran = await run_client(argv, stdin, self._limits.attempt_timeout)
+            ran = await run_client(argv, stdin, self._limits.attempt_timeout, self._place.environment)
             return client_outcome(attempt, ran, nonce)
 
 

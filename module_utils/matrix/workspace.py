@@ -41,6 +41,10 @@ class Identity:
         return f"Identity({self.name!r})"
 
 
+ASKED = "kakehashi-probe: asked for a code"
+"""What stands in a client's words once it was asked: the program that ssh asks then ends it, so no answer is ever sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A probe's directory (mode 0700, on /run), and how its clients call endpoints."""
@@ -52,6 +56,11 @@ class Workspace:
         """Return the path of the client configuration that logs in as ``user``."""
         return str(self.directory / f"{user}.conf")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of clients: whoever is asked for a code is seen to be, and ends there."""
+        return {**CLIENT_ENVIRONMENT, "SSH_ASKPASS": str(self.directory / "asked"), "SSH_ASKPASS_REQUIRE": "force"}
+
 
 @contextlib.contextmanager
 def workspace(
@@ -62,10 +71,12 @@ def workspace(
     *,
     connect_timeout: int,
     lifetime: int,
+    asked: Iterable[str] = (),
 ) -> Iterator[Workspace]:
     """Make a probe's workspace and take all of it away at the end. ``users`` names each user's identities.
 
-    ``connect_timeout`` and ``lifetime`` are seconds. Raises ``ProbeError`` where a key can't be loaded.
+    ``connect_timeout`` and ``lifetime`` are seconds, ``asked`` those who go on to the question for a code.
+    Raises ``ProbeError`` where a key can't be loaded.
     """
     base = RUN if os.access(RUN, os.W_OK) else Path(tempfile.gettempdir())
     remove_stale(base)
@@ -80,9 +91,11 @@ def workspace(
         certified = {identity.name for identity in identities if identity.certificate}
         aliases = {endpoint: f"e{number}" for number, endpoint in enumerate(dict.fromkeys(endpoints))}
         (directory / "known_hosts").write_text("".join(f"{line}\n" for line in known_hosts))
+        (directory / "asked").write_text(f'#!/bin/sh\necho "{ASKED}" >&2\nkill "$PPID"\n')
+        (directory / "asked").chmod(0o700)
         for user, names in users.items():
             shown = [name for name in names if name in certified]
-            text = client_config(user, names, aliases, directory, connect_timeout, certificates=shown)
+            text = client_config(user, names, aliases, directory, connect_timeout, certificates=shown, asked=user in asked)
             (directory / f"{user}.conf").write_text(text)
         yield Workspace(directory, aliases)
     finally:
@@ -110,11 +123,13 @@ def client_config(
     connect_timeout: int,
     *,
     certificates: Iterable[str] = (),
+    asked: bool = False,
 ) -> str:
     """Return an ssh client configuration (ssh_config(5)) that uses nothing but what is given here.
 
-    ``certificates`` names the identities that have one.
+    ``certificates`` names the identities that have one. Who is ``asked`` goes on to the question for a code.
     """
+    methods = ["  PreferredAuthentications publickey,keyboard-interactive", "  BatchMode no", "  NumberOfPasswordPrompts 1"]
     lines: list[str] = []
     for endpoint, alias in aliases.items():
         lines += [f"Host {alias}", f"  HostName {endpoint.address}", f"  Port {endpoint.port}"]
@@ -126,8 +141,7 @@ def client_config(
     lines += [
         f"  IdentityAgent {directory}/agent",
         "  IdentitiesOnly yes",
-        "  PreferredAuthentications publickey",
-        "  BatchMode yes",
+        *(methods if asked else ("  PreferredAuthentications publickey", "  BatchMode yes")),
         "  StrictHostKeyChecking yes",
         f"  UserKnownHostsFile {directory}/known_hosts",
         "  GlobalKnownHostsFile /dev/null",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 
+from ..fabric.factors import Factor
 from ..fabric.model import Address, Family
 from .accounts import User, parse_users
 from .authorities import Authority
@@ -16,10 +17,11 @@ from .networkd import KERNEL_SETTINGS, Network, parse_network
 from .nft_model import Ruleset
 from .nft_parser import parse_ruleset
 from .pam_access import AccessFile, admitted, decide, parse_access
+from .pam_code import code_needed, code_opens
 from .pam_stack import AccessCall, access_call
 from .problem import CannotProve
 from .sshd import Login, parse_sshd
-from .sshd_login import Server, credential_admits, credential_admitted, rules_admit, rules_admitted
+from .sshd_login import Server, credential_admits, credential_admitted, lacks_factor, rules_admit, rules_admitted
 
 RULESET = "/etc/nftables.conf"
 SSHD = "/etc/ssh/sshd_config"
@@ -80,7 +82,7 @@ class Gates:
         """Return the gate of a user, who needn't exist: sshd's and PAM's own rules are asked all the same."""
         key = (name, port, family)
         if key not in self._gates:
-            user, server = self._user(name), Server(self._config, self._files, port, self._authorities)
+            user, server = self._user(name), self._server(name, port)
             self._gates[key] = Gate(
                 rules_admitted(server, user, family),
                 NOWHERE if user.expired else self._pam(user, port, family),
@@ -90,7 +92,7 @@ class Gates:
 
     def reason(self, layer: Layer, name: str, port: int, address: Address) -> str:
         """Return the line (or the lack of one) by which a layer decides about a user from an address."""
-        user, server = self._user(name), Server(self._config, self._files, port, self._authorities)
+        user, server = self._user(name), self._server(name, port)
         if layer == SSHD_LAYER:
             return rules_admit(server, user, address).reason
         if layer == KEYS_LAYER:
@@ -105,6 +107,25 @@ class Gates:
         user = self._user(name)
         value = self._config.value(keyword, Login(user.name, user.groups, address, port))
         return tuple(argument.lower() for argument in value.arguments)
+
+    def lacks_factor(self, name: str, port: int, family: Family, wanted: Factor) -> str:
+        """Return by what a user gets in with less than ``wanted`` beside the key, or nothing."""
+        user = self._user(name)
+        needed = wanted == "totp" and code_needed(self._service(user, port), self._files)
+        return lacks_factor(self._server(name, port), user, family, wanted, needed=needed)
+
+    def _server(self, name: str, port: int) -> Server:
+        """Return the server as one user meets it."""
+        user, code = self._user(name), False
+        login = Login(user.name, user.groups, _SOMEWHERE, port)
+        if self._config.is_on("usepam", login) and self._config.is_on("kbdinteractiveauthentication", login):
+            code = code_opens(self._service(user, port), self._files)
+        return Server(self._config, self._files, port, self._authorities, code)
+
+    def _service(self, user: User, port: int) -> str:
+        """Return the name by which PAM knows this sshd."""
+        named = self._config.value("pamservicename", Login(user.name, user.groups, _SOMEWHERE, port))
+        return named.arguments[0] if named.lines else self._program
 
     def _user(self, name: str) -> User:
         stranger = User(name, 0 if name == "root" else _NOBODY, frozenset(), f"/home/{name}", "/bin/sh")
@@ -121,8 +142,7 @@ class Gates:
         anyone = Login(user.name, user.groups, _SOMEWHERE, port)
         if not self._config.is_on("usepam", anyone):
             return f"{self.path}: UsePAM isn't yes, so PAM isn't asked"
-        named = self._config.value("pamservicename", anyone)
-        service = named.arguments[0] if named.lines else self._program
+        service = self._service(user, port)
         if service not in self._calls:
             self._calls[service] = access_call(service, self._files)
         call = self._calls[service]

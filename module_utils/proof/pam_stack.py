@@ -53,7 +53,7 @@ def access_call(service: str, files: Mapping[str, str]) -> AccessCall | None:
 
     ``files`` holds texts by path; the service's own file and all that it includes must be there.
     """
-    lines = list(_account_lines(f"{PAM_DIRECTORY}/{service}", files, 0))
+    lines = list(stack_lines("account", f"{PAM_DIRECTORY}/{service}", files))
     if any("reset" in line.actions.values() for line in lines):
         return None
     for line in lines:
@@ -83,22 +83,23 @@ def _call(line: Line) -> AccessCall:
     return AccessCall(line, file, explicit, plain)
 
 
-def _account_lines(path: str, files: Mapping[str, str], depth: int) -> Iterator[Line]:
+def stack_lines(wanted: str, path: str, files: Mapping[str, str], depth: int = 0) -> Iterator[Line]:
+    """Yield the lines of one phase (``account``, ``auth``) of a service's file, with all that it includes."""
     text = files.get(path)
     if text is None or depth > 16:  # noqa: PLR2004 - as deep as libpam goes
         raise CannotProve(path, 0, path.rpartition("/")[2], "nothing is known of this PAM file")
     for number, line in _logical_lines(text):
         if line.startswith("@include"):
-            yield from _account_lines(f"{PAM_DIRECTORY}/{line.split()[1]}", files, depth + 1)
+            yield from stack_lines(wanted, f"{PAM_DIRECTORY}/{line.split()[1]}", files, depth + 1)
             continue
         match = _LINE.fullmatch(line)
         if match is None:
             raise CannotProve(path, number, line, "a line is a type, a control, a module and its arguments")
         _unused, kind, control, module, rest = match.groups()
-        if kind.lower() != "account":
+        if kind.lower() != wanted:
             continue
         if control.lower() == "include":
-            yield from _account_lines(f"{PAM_DIRECTORY}/{module}", files, depth + 1)
+            yield from stack_lines(wanted, f"{PAM_DIRECTORY}/{module}", files, depth + 1)
         else:
             yield Line(path, number, line, _actions(control, path, number, line), module, tuple(rest.split()))
 

@@ -9,6 +9,7 @@ from ..fabric.model import Fabric
 from .carriage import Carrier
 from .confinement import confinement
 from .declared import Declaration
+from .factors import second_factors
 from .findings import Finding, Proof
 from .forwarding import forwarding
 from .logins import LoginProof
@@ -41,6 +42,8 @@ def prove(fabric: Fabric, artefacts: Artefacts) -> Proof:
         for check in (logins.extra,) if model.unjudged else (logins.extra, logins.missing):
             proof.findings += _guarded(host.name, partial(check, host, model))
         proof.findings += _guarded(host.name, partial(forwarding, host, model, declaration))
+        if not model.unjudged:
+            proof.findings += _guarded(host.name, partial(second_factors, host, model, declaration))
         for look in (inward, outward, onward):
             proof.findings += _guarded(host.name, partial(look, model, declaration))
         proof.findings += _guarded(host.name, partial(confinement, host, model, declaration))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ..fabric.factors import Factor
 from ..fabric.model import Address, Family
 from . import authorities
 from .accounts import User
@@ -29,13 +30,15 @@ Holding = frozenset[Chain]
 class Server:
     """One sshd of a host: its configuration, the ``port`` asked about, and files by path that it may read.
 
-    ``authorities`` are those whose policy is known: what others signed admits anybody.
+    ``authorities`` are those whose policy is known: what others signed admits anybody. ``code`` says that a right code
+    passes PAM's auth phase.
     """
 
     config: SshdConfig
     files: Mapping[str, str]
     port: int = 22
     authorities: tuple[Authority, ...] = ()
+    code: bool = False
 
 
 def rules_admit(server: Server, user: User, address: Address) -> Decision:
@@ -120,6 +123,34 @@ def methods_under(config: SshdConfig, user: User, holding: Holding) -> tuple[tup
     return tuple(methods for methods in wanted if all(on.get(m, False) for m in methods))
 
 
+def lacks_factor(server: Server, user: User, family: Family, wanted: Factor, *, needed: bool) -> str:
+    """Return by what ``user`` gets in with less than ``wanted`` from some address, or nothing.
+
+    ``needed``: nobody passes PAM's auth phase without a code. A user who may use no method at all lacks nothing.
+    """
+    config = server.config
+    for _unused, holding in _shares(server, user, family):
+        for methods in methods_under(config, user, holding):
+            if wanted == "totp" and {"publickey", "keyboard-interactive"} - set(methods):
+                return f"{config.where}: AuthenticationMethods opens by {' and '.join(methods)} alone"
+            if wanted == "totp" and not needed:
+                return f"{config.where}: PAM's auth phase can be passed without a code"
+            if wanted == "security_key" and (plain := _plain_key(config, holding, methods)):
+                return f"{config.where}: {plain}"
+    return ""
+
+
+def _plain_key(config: SshdConfig, holding: Holding, methods: tuple[str, ...]) -> str:
+    """Return why something else than a security key with its PIN opens, or nothing."""
+    if methods != ("publickey",):
+        return f"AuthenticationMethods opens by {' and '.join(methods)}"
+    kinds = [kind for words in config.under("pubkeyacceptedalgorithms", holding).arguments for kind in words.split(",")]
+    if not kinds or not all(kind.startswith("sk-") for kind in kinds):
+        return "PubkeyAcceptedAlgorithms takes other keys than security keys"
+    options = config.under("pubkeyauthoptions", holding).arguments
+    return "" if "verify-required" in options else "PubkeyAuthOptions asks for no PIN (verify-required)"
+
+
 def key_files(config: SshdConfig, user: User, holding: Holding) -> tuple[str, ...]:
     """Return the paths of the files in which sshd looks for ``user``'s keys."""
     value = config.under("authorizedkeysfile", holding)
@@ -191,13 +222,13 @@ def _means(server: Server, user: User, address: Address, holding: Holding, metho
         always = _always_a_key(server, user, holding)
         opening = (f"{path}:{k.line} {k.text}" for path, k in _keys(server, user, holding) if k.opens_from(address))
         return always or next(opening, None) or _certificate(server, user, holding, address)
-    return _other_means(user, method)
+    return _other_means(server, user, method)
 
 
 def _method_opens(server: Server, user: User, family: Family, holding: Holding, method: str) -> Ranges:
     """Return all addresses from which ``user`` passes ``method``."""
     if method != "publickey":
-        return FULL[family] if _other_means(user, method) else EMPTY
+        return FULL[family] if _other_means(server, user, method) else EMPTY
     if _always_a_key(server, user, holding):
         return FULL[family]
     found = authorities.admitted(server.authorities, [key for _unused, key in _trusted(server, holding)], user.name, family)
@@ -209,7 +240,9 @@ def _method_opens(server: Server, user: User, family: Family, holding: Holding, 
     return found
 
 
-def _other_means(user: User, method: str) -> str | None:
+def _other_means(server: Server, user: User, method: str) -> str | None:
+    if method == "keyboard-interactive" and server.code:
+        return f"a code of {user.name}'s device"
     if method == "none":
         return "an empty password"
     if method in ("password", "keyboard-interactive"):

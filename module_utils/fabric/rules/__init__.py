@@ -54,6 +54,7 @@ RECORD_RULES: tuple[Rule, ...] = (
     people.operators,
     people.sealed,
     people.accounts,
+    people.probes,
     identity.signers,
 )
 GRAPH_RULES: tuple[Rule, ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..factors import factor
 from ..keys import material
 from ..model import Account, Operator
 from ..problems import Key, Problem
@@ -102,3 +103,11 @@ def accounts(context: Context) -> Iterator[Problem]:
         if account.state == "present" and not account.data_platforms:
             wanted = "name the data platforms it may use, or write state: absent"
             yield context.problem(account, "data_platforms", None, f"{account.name} may use no data platform", wanted)
+
+
+def probes(context: Context) -> Iterator[Problem]:
+    """Validation shows private keys that are files: of a security key there is none."""
+    for person in _people(context):
+        if person.probe and factor(context.fabric, person) == "security_key":
+            message = f"is written for {person.name}, whose keys are all security keys: validation can't show these"
+            yield context.problem(person, "probe", None, message, "mark somebody who has a plain key")

@@ -53,6 +53,7 @@ def render(host_key: str) -> Render:
         defaults = yaml.safe_load((room / "defaults" / "main.yml").read_text())
         given = {**defaults, f"{role}_host_keys": [host_key], **{f"{role}_{k}": v for k, v in arguments.items()}}
         given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
+        given |= {"__login_restriction_security_keys": HARD["pubkeyacceptedalgorithms"].split(",")}
         return environment.get_template(template).render(given)
 
     return rendered
@@ -74,11 +75,20 @@ MEANT = meant(
 )
 
 
-def problems(config: str, rules: str, users: list[dict[str, Any]], jump: list[str]) -> list[str]:
+CODE = {"authenticationmethods": "publickey,keyboard-interactive:pam", "kbdinteractiveauthentication": "yes"}
+HARD = {
+    "pubkeyacceptedalgorithms": "sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com",
+    "pubkeyauthoptions": "touch-required verify-required",
+}
+
+
+def problems(
+    config: str, rules: str, users: list[dict[str, Any]], jump: list[str], single: dict[str, dict[str, str]] | None = None
+) -> list[str]:
     people, wrong = parse_people(users)
     assert wrong == []
     onwards = {"disableforwarding": "no", "allowtcpforwarding": "local", "permitopen": " ".join(jump)} if jump else {}
-    staged = Staged(people, rules, "", MEANT, onwards)
+    staged = Staged(people, rules, "", MEANT, onwards, user_settings=single or {})
     with StagedSshd(SSHD, config, 22) as sshd:
         sshd.check()
         return problems_of(staged, sshd.ask)[0]
@@ -104,6 +114,30 @@ def test_sessions_begin_by_the_recorder_for_whom_they_are_recorded(render: Rende
         for user, kind in (("aoki", "operator"), ("sato", "account")):
             found = sshd.ask(user, "192.0.2.70")
             assert found["forcecommand"] == ((program,) if kind in recorded else ("none",))
+
+
+@needs_sshd
+@pytest.mark.parametrize("jump", [[], TARGETS])
+def test_a_second_factor_is_asked_of_whom_it_is_meant_for(render: Render, jump: list[str]) -> None:
+    users = [*USERS, {"name": "suzuki", "kind": "account", "sources": ["192.0.2.71"]}]
+    factors = {"totp_users": ["sato", "aoki"], "security_key_users": ["suzuki"]}
+    config = render("login_restriction", "sshd_config.j2", users=users, jump_targets=jump, **factors)
+    rules = render("login_restriction", "access.conf.j2", users=users)
+    meant = {"sato": CODE, "aoki": CODE, "suzuki": HARD}
+    assert problems(config, rules, users, jump, meant) == []
+    assert any("for sato: authenticationmethods is publickey,key" in p for p in problems(config, rules, users, jump))
+    plain = render("login_restriction", "sshd_config.j2", users=users, jump_targets=jump)
+    found = problems(plain, rules, users, jump, meant)
+    assert any("for sato: authenticationmethods is publickey, meant is" in p for p in found)
+    assert any("for suzuki: pubkeyauthoptions is" in p for p in found)
+
+
+def test_pam_asks_for_a_code_only_where_somebody_is_asked(render: Render) -> None:
+    assert "auth     required   pam_deny.so\n\n" in render("login_restriction", "pam_sshd.j2")
+    stack = render("login_restriction", "pam_sshd.j2", totp_users=["sato"])
+    assert "pam_oath.so" in needed_modules(stack)
+    order = [line.split("pam_")[1].split(".")[0] for line in stack.splitlines() if line.startswith("auth")]
+    assert order == ["access", "faillock", "oath", "faillock", "faillock", "deny"]
 
 
 @needs_sshd

@@ -9,6 +9,7 @@ import pytest
 from module_utils.matrix.attempts import Attempt, Endpoint, Kind
 from module_utils.matrix.classify import Ran, client_outcome, connect_outcome, last_words, shared_forward_outcome
 from module_utils.matrix.outcomes import MEANINGS, Outcome
+from module_utils.matrix.workspace import ASKED
 
 HERE, HOP = Endpoint("mdx1", "192.0.2.101", 22), Endpoint("login1", "2001:db8::10", 22)
 KEY = "debug1: Server accepts key: own-sato ED25519 SHA256:x explicit agent\n"
@@ -18,6 +19,9 @@ CASES: list[tuple[str, Kind, int | None, str, str]] = [
     ("auth-denied", "ssh", 255, "", "sato@192.0.2.101: Permission denied (publickey).\r\n"),
     ("auth-denied", "ssh", 255, "", "Received disconnect from 192.0.2.101 port 22:2: Too many authentication failures\r\n"
      "Disconnected from 192.0.2.101 port 22\r\n"),
+    ("code-asked", "ssh", None, "", f'{KEY}Authenticated using "publickey" with partial success.\n{ASKED}\n'),
+    ("code-asked", "sftp", 255, "", f'{KEY}Authenticated using "publickey" with partial success.\n{ASKED}\nConnection closed.\n'),
+    ("auth-denied", "ssh", None, "", f"{ASKED}\n"),
     ("account-denied", "ssh", 255, "", f"{KEY}Connection closed by 192.0.2.101 port 22\r\n"),
     ("session-denied", "ssh", 1, "This service allows sftp connections only.\n", f"{KEY}{IN}"),
     ("session-denied", "sftp", 255, "", f"{KEY}{IN}subsystem request failed on channel 0\nConnection closed\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,21 @@ def test_declared(
     assert expected.reason == reason
     assert (expected.verdict, expected.layer) == REASONS[reason]
     assert expected.words.startswith(expected.verdict)
+
+
+def test_who_is_asked_for_a_code_gets_no_further_than_the_question(fabric: Fabric) -> None:
+    asking = replace(fabric, second_factor="totp")
+    expectations = Expectations(asking, personas(asking))
+    for kind, user, endpoint, hop, reason in (
+        ("ssh", "sato", LOGIN_INST, None, "allowed"),
+        ("jump", "sato", MDX1, LOGIN_INST, "second factor"),
+        ("forward", "sato", MDX1, LOGIN_INST, "second factor"),
+        ("forward", "hpc-user", MDX1, LOGIN_INST, "authentication"),
+    ):
+        assert expectations.of("inst-a1", Attempt(kind, endpoint, user, hop)).reason == reason  # type: ignore[arg-type] # a Kind
+    plan = origin_plan(asking, asking.hosts["inst-a1"], [p.name for p in personas(asking)])
+    assert plan.asked == ("sato", "suzuki", "tanaka", "kato")
+    assert plan_from_data(json.loads(json.dumps(plan_to_data(plan)))) == plan
 
 
 def test_kinds_of_users(expectations: Expectations) -> None:

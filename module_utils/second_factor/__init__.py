@@ -1,0 +1,1 @@
+"""Secrets of the second factor at login: what a login server keeps, and who gets which."""

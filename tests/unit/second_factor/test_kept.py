@@ -1,0 +1,82 @@
+"""What a login server keeps, written on a disk of our own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from module_utils.second_factor.enrolment import Secret, written
+from module_utils.second_factor.host import carry_out, kept, steps
+
+SATO, KATO = Secret("aa" * 20, 100), Secret("bb" * 20, 200)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to root")
+pytestmark = needs_root
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    wanted = {"sato": SATO, "kato": KATO}
+    carry_out(tmp_path / "kept", wanted, steps(tmp_path / "kept", wanted))
+    return tmp_path / "kept"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_it_is_written_for_root_alone_and_then_there(room: Path) -> None:
+    assert kept(room) == {"sato": SATO, "kato": KATO}
+    assert [mode(room / name) for name in ("", "secrets", "failures")] == [0o700] * 3
+    assert mode(room / "secrets/sato") == 0o600
+    assert steps(room, {"sato": SATO, "kato": KATO}) == []
+
+
+def test_what_was_used_stays_with_its_secret(room: Path) -> None:
+    used = written("sato", SATO).rstrip("\n") + "\t0\t017621\t2026-11-29T14:20:32L\n"
+    (room / "secrets/sato").write_text(used)
+    (room / "failures/sato").write_text("five")
+    (room / "secrets/sato").chmod(0o644)
+    todo = steps(room, {"sato": SATO, "kato": KATO})
+    assert todo == [("write", "sato")]
+    carry_out(room, {"sato": SATO}, todo)
+    assert (room / "secrets/sato").read_text() == used
+    assert mode(room / "secrets/sato") == 0o600
+    assert (room / "failures/sato").exists()
+
+
+def test_a_new_secret_begins_anew(room: Path) -> None:
+    (room / "failures/sato").write_text("five")
+    new = {"sato": Secret("cc" * 20, 300), "kato": KATO}
+    carry_out(room, new, steps(room, new))
+    assert kept(room) == new
+    assert not (room / "failures/sato").exists()
+
+
+def test_who_is_not_named_goes(room: Path) -> None:
+    (room / "secrets/mallory").write_text("HOTP/T30/6\tmallory\t-\t" + "ee" * 20 + "\n")
+    todo = steps(room, {"sato": SATO})
+    assert sorted(todo) == [("remove", "kato"), ("remove", "mallory")]
+    carry_out(room, {"sato": SATO}, todo)
+    assert sorted(path.name for path in (room / "secrets").iterdir()) == ["sato", "sato.lock"]
+
+
+def test_it_waits_for_a_login_under_way(room: Path) -> None:
+    if (child := os.fork()) == 0:
+        with (room / "secrets/sato.lock").open("w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            (room / "held").touch()
+            while not (room / "asked").exists():
+                pass
+            (room / "secrets/sato").write_text("what pam_oath writes last")
+        os._exit(0)
+    while not (room / "held").exists():
+        pass
+    (room / "asked").touch()
+    new = {"sato": Secret("cc" * 20, 300)}
+    carry_out(room, new, [("write", "sato")])
+    os.waitpid(child, 0)
+    assert kept(room)["sato"] == new["sato"]
