@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.twin.by_hand import INVENTORY
 from tests.twin.machine import log_in
-from tests.twin.validated import MORE, Validated
+from tests.twin.validated import Validated
 
 HERE = Path(__file__).parent / "changes"
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +99,7 @@ class Runs:
         """Start a playbook, to be killed or held before a task: its number from 1, or how its name ends."""
         self.counter.append(0)
         notes = self.room / f"run-{len(self.counter)}"
-        sources = [w for s in (INVENTORY, MORE, self.twin.state / "overlay") for w in ("-i", str(s))]
+        sources = [w for s in (*self.twin.inventories, self.twin.state / "overlay") for w in ("-i", str(s))]
         twin = [sys.executable, "-m", "twin", "--name", self.twin.name, "run", "--"]
         argv = [*twin, str(ROOT / ".venv/bin/ansible-playbook"), *sources, str(playbook), *words]
         more = {
