@@ -1,4 +1,4 @@
-"""Every login server is lost and made anew, empty: docs/rebuild.md brings the fabric back, and the keys that were lost open nothing."""
+"""Every login server is lost and made anew, empty: docs/rebuild.md brings the fabric back, and lost keys open nothing."""
 
 from __future__ import annotations
 
