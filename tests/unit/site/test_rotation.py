@@ -41,9 +41,9 @@ def taken(path: str, *keys: str) -> dict[str, Any]:
 def test_who_holds_and_who_takes(fabric: dict[str, View]) -> None:
     authority = {"subject": "ca1", "path": "/var/lib/kakehashi-authority/user_ca"}
     assert {h: p for h in fabric if (p := rotation_pairs(fabric, "authority", h))} == {"ca1": [authority]}
-    assert {h: p for h in fabric if (p := rotation_paths(fabric, "authority", h))} == {"mdx1": [TRUSTED]}
+    assert {h: q for h in fabric if (q := rotation_paths(fabric, "authority", h))} == {"mdx1": [TRUSTED]}
     assert [pair["subject"] for pair in rotation_pairs(fabric, "onward", "login1")] == ["sato@login1", "kato@login1"]
-    assert {h: p for h in fabric if (p := rotation_paths(fabric, "onward", h))} == {"data1": [DATA]}
+    assert {h: q for h in fabric if (q := rotation_paths(fabric, "onward", h))} == {"data1": [DATA]}
 
 
 def test_without_signers_nodes_take_onward_keys() -> None:
