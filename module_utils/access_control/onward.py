@@ -21,11 +21,15 @@ PUBLIC_MODE = 0o644
 
 @dataclass(frozen=True)
 class Pair:
-    """What lies in one account's directory. ``good_attributes``: root's, the account's group, modes as they must be."""
+    """What lies in one account's directory. ``good_attributes``: root's, the account's group, modes as they must be.
+
+    ``beside`` is the public half of a second pair, while keys are being replaced.
+    """
 
     complete: bool
     good_attributes: bool
     public: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,5 +53,6 @@ def plan(accounts: Sequence[str], found: Mapping[str, Pair]) -> list[Step]:
 
 
 def public_keys(accounts: Iterable[str], found: Mapping[str, Pair]) -> list[dict[str, str]]:
-    """Return the public halves that are there, for each of ``accounts``."""
-    return [{"account": a, "key": found[a].public} for a in accounts if a in found and found[a].complete]
+    """Return the public halves that are there, for each of ``accounts``; two of one whose key is being replaced."""
+    there = [(a, found[a]) for a in accounts if a in found and found[a].complete]
+    return [{"account": a, "key": key} for a, pair in there for key in (pair.public, pair.beside) if key]

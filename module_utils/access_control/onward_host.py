@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..identity.rooms import Room
+from ..identity.rooms import observe as observe_room
 from ..programs import run
 from .onward import DIRECTORY_MODE, PRIVATE, PRIVATE_MODE, PUBLIC_MODE, Pair, Step
 
@@ -48,6 +50,7 @@ def apply(directory: Path, steps: Iterable[Step], comment_host: str) -> None:
             _set_attributes(room, _group(step.account))
         else:
             _remove(room)
+            _remove(Room(room, PRIVATE).beside.path)
 
 
 def _make(room: Path, account: str, comment_host: str) -> None:
@@ -84,9 +87,8 @@ def _look(room: Path) -> Pair:
     private, public = room / PRIVATE, room / f"{PRIVATE}.pub"
     if not (private.is_file() and private.stat().st_size and public.is_file() and public.stat().st_size):
         return Pair(complete=False, good_attributes=False)
-    return Pair(
-        complete=True, good_attributes=_attributes_hold(room), public=public.read_text(encoding="utf-8", errors="replace").strip()
-    )
+    now = observe_room(Room(room, PRIVATE))
+    return Pair(complete=True, good_attributes=_attributes_hold(room), public=now.current, beside=now.beside)
 
 
 def _attributes_hold(room: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.twin.machine import Twin, named
+from tests.twin.rotating import Rotating
 from tests.twin.validated import Validated
 
 
@@ -34,6 +35,18 @@ def second() -> Iterator[Twin]:
 def converged() -> Iterator[Validated]:
     """A twin after site.yml; whoever changes it by hand puts it right again."""
     twin = Validated(named("validate"))
+    try:
+        twin.up()
+        twin.converge()
+        yield twin
+    finally:
+        twin("down")
+
+
+@pytest.fixture(scope="session")
+def rotating() -> Iterator[Rotating]:
+    """A twin with a signer after site.yml, for tests after which it is converged again, with whatever keys."""
+    twin = Rotating(named("rotate"))
     try:
         twin.up()
         twin.converge()

@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.access_control import onward_host
 from module_utils.access_control.onward import Pair, Step, plan, public_keys
+from module_utils.identity.rooms import Room, make_next
 from tests.support.modules import call
 
 GOOD = Pair(complete=True, good_attributes=True, public="ssh-ed25519 AAAA sato@login1 onward")
@@ -26,6 +27,11 @@ def test_each_account_gets_one_pair_and_nobody_else_keeps_one() -> None:
 
 def test_public_halves() -> None:
     assert public_keys(["sato", "new"], {"sato": GOOD}) == [{"account": "sato", "key": GOOD.public}]
+
+
+def test_both_public_halves_while_a_key_is_replaced() -> None:
+    two = Pair(complete=True, good_attributes=True, public="ssh-ed25519 AAAA", beside="ssh-ed25519 BBBB")
+    assert [item["key"] for item in public_keys(["sato"], {"sato": two})] == ["ssh-ed25519 AAAA", "ssh-ed25519 BBBB"]
 
 
 def test_nothing_is_there_on_a_fresh_machine(tmp_path: Path) -> None:
@@ -52,8 +58,12 @@ def test_pairs_are_made_mended_and_removed(tmp_path: Path) -> None:
     assert plan([account], onward_host.observe(room)) == [Step("make", account)]
     onward_host.apply(room, [Step("make", account)], "login1")
     assert onward_host.observe(room)[account].public != first.public
+    make_next(Room(room / account, "id_ed25519"))
+    assert onward_host.observe(room)[account].beside
+    assert onward_host.strangers(room) == []
     onward_host.apply(room, [Step("remove", account)], "login1")
     assert onward_host.observe(room) == {}
+    assert list(room.iterdir()) == []
 
 
 @pytest.mark.parametrize("make", ["file", "directory", "link"])

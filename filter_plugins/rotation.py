@@ -1,0 +1,22 @@
+"""Filters of playbooks/rotate.yml: re-exports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from plugin_utils import rotation
+from plugin_utils.filters import filters_of
+
+NAMES = ("rotation_decision", "rotation_pairs", "rotation_paths", "rotation_proofs")
+
+
+class FilterModule:
+    """Hands the filters to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return filters by name."""
+        return filters_of(rotation, NAMES)

@@ -1,0 +1,121 @@
+"""Key pairs that have a directory (room) of their own, and the second pair beside each. Private halves are never read.
+
+The second pair lies in a room of its own next to the first, so that one exchange of the two names switches both halves at
+once. Which of them is newer is told by the time of the private half, which nothing rewrites.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..programs import run
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_LATER = 2_000_000_000
+"""Nanoseconds by which a next pair is newer at least, whatever the clock says."""
+
+
+class RoomError(RuntimeError):
+    """A pair that can't be replaced; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A directory that holds the pair ``name`` and nothing else."""
+
+    path: Path
+    name: str
+
+    @property
+    def private(self) -> Path:
+        """Return the path of the private half."""
+        return self.path / self.name
+
+    @property
+    def public(self) -> Path:
+        """Return the path of the public half."""
+        return self.path / f"{self.name}.pub"
+
+    @property
+    def beside(self) -> Room:
+        """Return the room of the second pair."""
+        return Room(self.path.with_name(f".other-{self.path.name}"), self.name)
+
+    @property
+    def complete(self) -> bool:
+        """Return whether both halves are there."""
+        return all(half.is_file() and half.stat().st_size > 0 for half in (self.private, self.public))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Public halves of both pairs (empty: none), seconds since the first was made, whether the second is newer."""
+
+    current: str
+    beside: str
+    age: float
+    following: bool
+
+
+def observe(room: Room) -> Found:
+    """Return what is there."""
+    if not room.complete:
+        return Found("", "", 0.0, following=False)
+    made = room.private.stat().st_mtime_ns
+    age = max(0.0, (time.time_ns() - made) / 1e9)
+    if not room.beside.complete:
+        return Found(_public(room), "", age, following=False)
+    return Found(_public(room), _public(room.beside), age, following=room.beside.private.stat().st_mtime_ns > made)
+
+
+def make_next(room: Room) -> None:
+    """Make a pair beside the one in use, with its owners, modes and comment; it comes into place whole."""
+    strangers = sorted({path.name for path in room.path.iterdir()} - {room.private.name, room.public.name})
+    if strangers:
+        raise RoomError(
+            f"{room.path} holds {strangers[0]} beside its key pair, which would be moved with it: move that away, then run again"
+        )
+    fresh = Room(room.path.with_name(f".new-{room.path.name}"), room.name)
+    for left in (fresh, room.beside):
+        remove(left)
+    fresh.path.mkdir(mode=0o700)
+    comment = " ".join(_public(room).split()[2:])
+    done = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(fresh.private)], RoomError)
+    if done.returncode != 0:
+        remove(fresh)
+        raise RoomError(f"ssh-keygen made no key beside {room.private}: {done.stderr.strip() or 'it gave no reason'}")
+    then = room.private.stat()
+    for new, old in ((fresh.private, room.private), (fresh.public, room.public), (fresh.path, room.path)):
+        like = old.stat()
+        os.chown(new, like.st_uid, like.st_gid)
+        new.chmod(stat.S_IMODE(like.st_mode))
+    made = max(fresh.private.stat().st_mtime_ns, then.st_mtime_ns + _LATER)
+    os.utime(fresh.private, ns=(made, made))
+    fresh.path.rename(room.beside.path)
+
+
+def exchange(room: Room) -> None:
+    """Have the pair beside in use, and the one that was beside it, in one step of the kernel."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    one, other = (os.fsencode(r.path) for r in (room, room.beside))
+    if libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise RoomError(f"{room.path} and {room.beside.path} can't be exchanged: {reason}; both stay as they were")
+
+
+def remove(room: Room) -> None:
+    """Remove a room with what is in it; the private half first."""
+    room.private.unlink(missing_ok=True)
+    if room.path.exists():
+        shutil.rmtree(room.path)
+
+
+def _public(room: Room) -> str:
+    return room.public.read_text(encoding="utf-8", errors="replace").strip()

@@ -1,0 +1,152 @@
+"""Decides the next step by which key pairs are replaced, from which keys are where. No I/O.
+
+A pair lies with its holder, who uses it; a second one may lie beside it. Takers are the hosts (or files of hosts) that take
+keys. Nothing else is kept anywhere, so whoever reads the same state goes on with the same step. A holder uses no key
+that a taker lacks, and the key before goes only when every taker has the one in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..fabric.problems import listed
+
+Step = Literal["make", "take", "switch", "forget", "withdraw", "done"]
+STEPS: tuple[Step, ...] = ("make", "take", "switch", "forget", "withdraw")
+DAY = 86400
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A holder's pair by its public half, how old it is (seconds), and the one beside: newer (``following``) or older."""
+
+    subject: str
+    holder: str
+    current: str
+    age: float = 0.0
+    beside: str = ""
+    following: bool = False
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Return the public halves that are there."""
+        return frozenset(key for key in (self.current, self.beside) if key)
+
+
+@dataclass(frozen=True)
+class Taker:
+    """What takes keys of ``subjects`` on ``host``; ``takes`` is ``None`` where it could not be read."""
+
+    host: str
+    subjects: frozenset[str]
+    takes: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next step, the subjects and hosts it concerns, and why it can't be made (empty where it can)."""
+
+    step: Step
+    subjects: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+def decide(pairs: Sequence[Pair], takers: Sequence[Taker], days: float, without: Collection[str] = ()) -> Decision:
+    """Return the next step. Pairs of ``days`` or older are due; of hosts to do ``without`` nothing is waited for."""
+    missing = [pair for pair in pairs if not pair.current]
+    if missing:
+        return Decision("done", refusal=_unread(missing))
+    asked = [taker for taker in takers if taker.host not in without]
+    found: dict[Step, list[Pair]] = {step: [] for step in (*STEPS, "done")}
+    for pair in pairs:
+        found[_step_of(pair, pairs, asked, days)].append(pair)
+    # A replacement that is past its middle is ended first: else a key made a moment ago would be due again.
+    order: tuple[Step, ...] = ("take", "switch", "forget", "withdraw", "make")
+    if found["make"] and not found["forget"] and not found["withdraw"]:
+        order = STEPS
+    step = next((step for step in order if found[step]), None)
+    return Decision("done") if step is None else _decision(step, found[step], pairs, asked)
+
+
+def stale(taker: Taker, pairs: Sequence[Pair]) -> frozenset[str]:
+    """Return the keys that a taker takes though no holder has them."""
+    known = frozenset(key for pair in pairs if pair.subject in taker.subjects for key in pair.keys)
+    return (taker.takes or frozenset()) - known
+
+
+def _step_of(pair: Pair, pairs: Sequence[Pair], takers: Sequence[Taker], days: float) -> Step:
+    mine = [taker for taker in takers if pair.subject in taker.subjects]
+    awaited = pair.beside if pair.beside and pair.following else pair.current
+    if any(taker.takes is not None and awaited not in taker.takes for taker in mine):
+        return "take"
+    if pair.beside:
+        return "switch" if pair.following else "forget"
+    if any(stale(taker, pairs) for taker in mine):
+        return "withdraw"
+    return "make" if pair.age >= days * DAY else "done"
+
+
+def _decision(step: Step, concerned: Sequence[Pair], pairs: Sequence[Pair], takers: Sequence[Taker]) -> Decision:
+    subjects = tuple(pair.subject for pair in concerned)
+    theirs = [taker for taker in takers if taker.subjects & set(subjects)]
+    if step == "take":
+        hosts = [t.host for t in theirs if t.takes is not None and not _awaited(t, concerned) <= t.takes]
+        return Decision(step, subjects, tuple(dict.fromkeys(hosts)))
+    if step == "withdraw":
+        return Decision(step, subjects, tuple(dict.fromkeys(t.host for t in theirs if stale(t, pairs))))
+    holders = tuple(dict.fromkeys(pair.holder for pair in concerned))
+    silent = [taker.host for taker in theirs if taker.takes is None]
+    if step in ("switch", "forget") and silent:
+        return Decision(step, subjects, holders, _waiting(step, silent))
+    return Decision(step, subjects, holders)
+
+
+def _awaited(taker: Taker, pairs: Sequence[Pair]) -> frozenset[str]:
+    mine = (pair for pair in pairs if pair.subject in taker.subjects)
+    return frozenset(pair.beside if pair.beside and pair.following else pair.current for pair in mine)
+
+
+def _unread(pairs: Sequence[Pair]) -> str:
+    who = listed(f"{pair.subject} on {pair.holder}" for pair in pairs)
+    return f"the key in use of {who} is not known: have it read first (playbooks/site.yml makes one that is missing)"
+
+
+def _waiting(step: Step, silent: Sequence[str]) -> str:
+    what = "the new key is not taken into use" if step == "switch" else "the old key is kept"
+    names = sorted(set(silent))
+    return (
+        f"{what}, because {listed(names)} could not be asked whether the new one is known there: run again when that is mended, "
+        f"or do without, whose accounts may then be shut out: -e '{{\"rotate_without\": [{', '.join(names)}]}}'"
+    )
+
+
+def table(pairs: Sequence[Pair], takers: Sequence[Taker], prints: Mapping[str, str]) -> list[str]:
+    """Return lines that tell which keys are where and how old they are; ``prints`` are fingerprints by key."""
+    lines = []
+    for pair in pairs:
+        age = f"{pair.age / DAY:.1f} days" if pair.current else "not read"
+        lines.append(
+            f"{pair.subject} on {pair.holder}: in use {prints.get(pair.current, '-')}, {age}{_taken(pair, takers, pair.current)}"
+        )
+        if pair.beside:
+            role = "next" if pair.following else "before"
+            lines.append(f"    {role} {prints.get(pair.beside, '-')}{_taken(pair, takers, pair.beside)}")
+    for taker in takers:
+        for key in sorted(stale(taker, pairs)):
+            told = f"{taker.host} still takes {prints.get(key, '-')} for {listed(sorted(taker.subjects))}, which no holder has"
+            if told not in lines:
+                lines.append(told)
+    return lines
+
+
+def _taken(pair: Pair, takers: Sequence[Taker], key: str) -> str:
+    mine = [taker for taker in takers if pair.subject in taker.subjects]
+    words = (
+        ("taken by", [t.host for t in mine if t.takes is not None and key in t.takes]),
+        ("not by", [t.host for t in mine if t.takes is not None and key not in t.takes]),
+        ("not read", [t.host for t in mine if t.takes is None]),
+    )
+    return "".join(f"; {word} {listed(sorted(set(hosts)))}" for word, hosts in words if hosts)

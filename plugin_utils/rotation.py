@@ -1,0 +1,124 @@
+"""What rotate.yml asks: which key pairs and takers the fabric has, and the next step, from what hosts answered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from module_utils.fabric.views import View
+from module_utils.identity.turnover import Pair, Taker, decide, stale, table
+
+KINDS = ("authority", "onward")
+_AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
+_ONWARD = "/etc/kakehashi/onward"
+_TRUSTED = "/etc/ssh/kakehashi-user-authorities"
+_LOGIN_KEYS, _DATA_KEYS = "/etc/ssh/authorized_keys.d", "/etc/ssh/authorized_keys_data.d"
+_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
+Views = Mapping[str, View]
+
+
+def rotation_pairs(views: Views, kind: str, host: str) -> list[dict[str, str]]:
+    """Return the pairs of this kind that a host holds, as the module ``key_turnover`` takes them."""
+    view = views.get(host, {})
+    if kind == "authority":
+        return [{"subject": host, "path": _AUTHORITY}] if "certificate_authority" in view else []
+    accounts = view.get("login_server", {}).get("accounts", ())
+    return [{"subject": f"{a['name']}@{host}", "path": f"{_ONWARD}/{a['name']}/id_ed25519"} for a in accounts]
+
+
+def rotation_paths(views: Views, kind: str, host: str) -> list[str]:
+    """Return the files by which a host takes keys of this kind."""
+    return [path for path, _subjects, _own in _taking(views, kind, host)]
+
+
+def rotation_decision(
+    hostvars: Mapping[str, Mapping[str, Any]],
+    views: Views,
+    kind: str,
+    present: Sequence[str],
+    days: float,
+    without: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
+
+    ``present`` are the hosts that have not failed in this run.
+    """
+    pairs = [pair for host in views for pair in _pairs(views, kind, host, hostvars[host] if host in present else {})]
+    takers = [taker for host in views for taker in _takers(views, kind, host, hostvars[host] if host in present else {})]
+    found = decide(pairs, takers, days, without)
+    keys = {key for pair in pairs for key in pair.keys} | {key for taker in takers for key in stale(taker, pairs)}
+    return {
+        "step": found.step,
+        "subjects": list(found.subjects),
+        "hosts": list(found.hosts),
+        "refusal": found.refusal,
+        "silent": sorted({taker.host for taker in takers if taker.takes is None}),
+        "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
+    }
+
+
+def rotation_proofs(
+    views: Views, proofs: Mapping[str, Any], kind: str, holder: str, silent: Sequence[str]
+) -> list[dict[str, str]]:
+    """Return the logins (``login_server``, ``account``, ``host``) that prove the keys of ``holder``."""
+
+    def proves(host: str, way: Mapping[str, str]) -> bool:
+        if kind == "onward":
+            return way["login_server"] == holder
+        return holder in views[host].get("login_restriction", {}).get("signers", ())
+
+    known = {host: tried for host, tried in proofs.items() if host in views and host not in silent}
+    return [{**way, "host": host} for host, tried in known.items() for way in tried.get("accounts", ()) if proves(host, way)]
+
+
+def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield each file that takes keys: its path, the subjects whose keys it takes, and keys that are declared for it."""
+    view = views.get(host, {})
+    restriction = view.get("login_restriction", {})
+    if kind == "authority":
+        if restriction.get("signers") and restriction.get("enforce"):
+            yield _TRUSTED, frozenset(restriction["signers"]), frozenset()
+        return
+    rooms = ((_LOGIN_KEYS, restriction.get("users", ()) if restriction.get("enforce") else ()),)
+    for directory, users in (*rooms, (_DATA_KEYS, view.get("data_server", {}).get("accounts", ()))):
+        for user in users:
+            if user.get("onward") and user.get("sources"):
+                own = frozenset(_keys(user.get("keys") or ()))
+                yield f"{directory}/{user['name']}", _made_for(views, user["name"]), own
+
+
+def _made_for(views: Views, account: str) -> frozenset[str]:
+    servers = ((name, view["login_server"]) for name, view in views.items() if "login_server" in view)
+    return frozenset(f"{account}@{name}" for name, server in servers if account in [a["name"] for a in server["accounts"]])
+
+
+def _pairs(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Iterator[Pair]:
+    answers = {item["subject"]: item for item in known.get("__rotation_found", {}).get("found") or ()}
+    for pair in rotation_pairs(views, kind, host):
+        now = answers.get(pair["subject"], {"current": "", "beside": "", "age": 0.0, "following": False})
+        yield Pair(pair["subject"], host, _key(now["current"]), now["age"], _key(now["beside"]), now["following"])
+
+
+def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Iterator[Taker]:
+    read = known.get("__rotation_taken", {})
+    lines = read["stdout_lines"] if read.get("rc") in (0, 1, 2) else None
+    for path, subjects, own in _taking(views, kind, host):
+        mine = None if lines is None else frozenset(_keys(line for line in lines if line.startswith(f"{path}:"))) - own
+        yield Taker(host, subjects, mine)
+
+
+def _keys(lines: Iterable[str]) -> Iterator[str]:
+    return (key for key in map(_key, lines) if key)
+
+
+def _key(line: str) -> str:
+    found = _KEY.search(line)
+    return found[0] if found else ""
+
+
+def _fingerprint(key: str) -> str:
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

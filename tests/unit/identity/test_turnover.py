@@ -1,0 +1,161 @@
+"""Keys are replaced in an order in which nobody who takes them is ever without the one in use, whatever fails when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from module_utils.identity.turnover import DAY, Decision, Pair, Step, Taker, decide, stale, table
+
+OLD = Pair("ca1", "ca1", "K1", age=40 * DAY)
+NEXT = replace(OLD, beside="K2", following=True)
+SWITCHED = Pair("ca1", "ca1", "K2", beside="K1")
+DONE = Pair("ca1", "ca1", "K2")
+
+
+def at(host: str, *keys: str) -> Taker:
+    return Taker(host, frozenset({"ca1"}), frozenset(keys))
+
+
+def off(host: str) -> Taker:
+    return Taker(host, frozenset({"ca1"}), None)
+
+
+@pytest.mark.parametrize(
+    ("pair", "takers", "step", "hosts"),
+    [
+        (OLD, [at("mdx1", "K1")], "make", ("ca1",)),
+        (replace(OLD, age=0.5 * DAY), [at("mdx1", "K1")], "done", ()),
+        (OLD, [at("mdx1", "K1"), at("mdx2")], "take", ("mdx2",)),
+        (NEXT, [at("mdx1", "K1"), at("mdx2", "K1", "K2")], "take", ("mdx1",)),
+        (NEXT, [at("mdx1", "K1"), off("mdx2")], "take", ("mdx1",)),
+        (NEXT, [at("mdx1", "K1", "K2")], "switch", ("ca1",)),
+        (SWITCHED, [at("mdx1", "K1", "K2")], "forget", ("ca1",)),
+        (SWITCHED, [at("mdx1", "K1")], "take", ("mdx1",)),
+        (DONE, [at("mdx1", "K1", "K2"), at("mdx2", "K2")], "withdraw", ("mdx1",)),
+        (DONE, [at("mdx1", "K2"), off("mdx2")], "done", ()),
+        (OLD, [], "make", ("ca1",)),
+    ],
+)
+def test_the_next_step_follows_from_which_keys_are_where(
+    pair: Pair, takers: list[Taker], step: Step, hosts: tuple[str, ...]
+) -> None:
+    found = decide([pair], takers, 1)
+    assert (found.step, found.hosts, found.refusal) == (step, hosts, "")
+
+
+@pytest.mark.parametrize(("pair", "words"), [(NEXT, "the new key is not taken into use"), (SWITCHED, "the old key is kept")])
+def test_a_host_that_is_off_is_waited_for_unless_named(pair: Pair, words: str) -> None:
+    takers = [at("mdx1", "K1", "K2"), off("mdx2")]
+    found = decide([pair], takers, 1)
+    assert found.refusal.startswith(f"{words}, because mdx2 could not be asked")
+    assert "'{\"rotate_without\": [mdx2]}'" in found.refusal
+    assert decide([pair], takers, 1, ["mdx2"]).refusal == ""
+
+
+def test_a_holder_that_is_not_read_stops_everything() -> None:
+    found = decide([OLD, Pair("ca2", "ca2", "")], [], 1)
+    assert found == Decision("done", refusal=found.refusal)
+    assert found.refusal.startswith("the key in use of ca2 on ca2 is not known")
+
+
+def test_a_run_broken_off_while_old_keys_went_begins_nothing_anew() -> None:
+    """Without an age that a key must have, those that are through would be due again."""
+    pairs = [DONE, Pair("ca2", "ca2", "L2", beside="L1")]
+    both = Taker("mdx1", frozenset({"ca1", "ca2"}), frozenset({"K2", "L1", "L2"}))
+    assert decide(pairs, [both], 0).step == "forget"
+    assert decide([OLD, Pair("ca2", "ca2", "L1", beside="L2", following=True)], [both], 0).step == "take"
+
+
+def test_the_table_tells_ages_and_takers() -> None:
+    takers = [at("mdx1", "K1", "K2"), at("mdx2", "K1"), off("mdx3"), at("mdx4", "K0", "K1")]
+    assert table([NEXT], takers, {"K0": "zero", "K1": "one", "K2": "two"}) == [
+        "ca1 on ca1: in use one, 40.0 days; taken by mdx1, mdx2, mdx4; not read mdx3",
+        "    next two; taken by mdx1; not by mdx2, mdx4; not read mdx3",
+        "mdx4 still takes zero for ca1, which no holder has",
+    ]
+    assert table([Pair("ca1", "ca1", "")], [], {}) == ["ca1 on ca1: in use -, not read"]
+
+
+@dataclass
+class World:
+    """Holders and hosts, as steps and failures leave them."""
+
+    pairs: dict[str, Pair]
+    takers: dict[str, Taker]
+    off: set[str] = field(default_factory=set)
+    made: int = 0
+
+    def seen(self) -> list[Taker]:
+        return [replace(t, takes=None) if t.host in self.off else t for t in self.takers.values()]
+
+    def site(self, host: str) -> None:
+        """A host takes what holders have now: what site.yml does, and the steps take and withdraw."""
+        if host not in self.off:
+            taker = self.takers[host]
+            keys = frozenset(key for name in taker.subjects for key in self.pairs[name].keys)
+            self.takers[host] = replace(taker, takes=keys)
+
+    def carry_out(self, found: Decision, reaches: list[bool]) -> None:
+        """Do the step where ``reaches`` says so; elsewhere the run was broken off before."""
+        if found.refusal:
+            return
+        names = found.hosts if found.step in ("take", "withdraw") else found.subjects
+        for name, reached in zip(names, reaches, strict=False):
+            if not reached:
+                continue
+            if found.step in ("take", "withdraw"):
+                self.site(name)
+                continue
+            pair = self.pairs[name]
+            if found.step == "make":
+                self.made += 1
+                self.pairs[name] = replace(pair, beside=f"{name}-{self.made}", following=True)
+            elif found.step == "switch":
+                self.pairs[name] = Pair(name, name, pair.beside, beside=pair.current)
+            else:
+                self.pairs[name] = replace(pair, beside="")
+
+    def sound(self) -> bool:
+        return all(self.pairs[n].current in (t.takes or ()) for t in self.takers.values() for n in t.subjects)
+
+
+HOSTS = ("mdx1", "mdx2", "mdx3")
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("run"), st.lists(st.booleans(), min_size=3, max_size=3)),
+        st.tuples(st.just("site"), st.sampled_from(HOSTS)),
+        st.tuples(st.just("off"), st.sampled_from(HOSTS)),
+        st.tuples(st.just("on"), st.sampled_from(HOSTS)),
+    ),
+    max_size=40,
+)
+
+
+@given(events=EVENTS)
+def test_no_host_is_ever_without_the_keys_in_use_and_all_are_replaced_in_the_end(events: list[tuple[str, object]]) -> None:
+    old = {name: Pair(name, name, f"{name}-0", age=40 * DAY) for name in ("ca1", "ca2")}
+    takes = frozenset(pair.current for pair in old.values())
+    world = World(dict(old), {host: Taker(host, frozenset(old), takes) for host in HOSTS})
+    for kind, what in events:
+        if kind == "run":
+            assert isinstance(what, list)
+            world.carry_out(decide(list(world.pairs.values()), world.seen(), 1), what)
+        elif kind == "site":
+            world.site(str(what))
+        elif kind == "off":
+            world.off.add(str(what))
+        else:
+            world.off.discard(str(what))
+        assert world.sound(), (kind, what)
+    world.off.clear()
+    for _step in range(12):
+        found = decide(list(world.pairs.values()), world.seen(), 1)
+        world.carry_out(found, [True] * 3)
+        assert world.sound()
+    assert (found.step, found.refusal) == ("done", "")
+    assert all(pair.keys == {pair.current} and pair.age == 0 for pair in world.pairs.values())
+    assert not any(stale(taker, list(world.pairs.values())) for taker in world.takers.values())

@@ -1,0 +1,87 @@
+"""What rotate.yml asks is read from the fabric of the twin, and from what its hosts answered."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module_utils.fabric.views import View
+from module_utils.identity.turnover import DAY
+from plugin_utils.rotation import rotation_decision, rotation_pairs, rotation_paths, rotation_proofs
+from plugin_utils.show import views
+from plugin_utils.site import fabric_change_proofs
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = [str(ROOT / "tests/twin/survey/inventory"), str(ROOT / "tests/twin/rotation")]
+TRUSTED, DATA = "/etc/ssh/kakehashi-user-authorities", "/etc/ssh/authorized_keys_data.d/sato"
+
+
+def key(number: int) -> str:
+    return f"ssh-ed25519 {base64.b64encode(bytes([number] * 32)).decode()}"
+
+
+@pytest.fixture(scope="module")
+def fabric() -> dict[str, View]:
+    return dict(views(SOURCES))
+
+
+def held(subject: str, current: str, beside: str = "", *, following: bool = False) -> dict[str, Any]:
+    pair = {"subject": subject, "current": f"{current} a comment", "beside": beside, "age": 9.0 * DAY, "following": following}
+    return {"__rotation_found": {"found": [pair]}}
+
+
+def taken(path: str, *keys: str) -> dict[str, Any]:
+    lines = [f'{path}:from="192.0.2.101",restrict {k} a comment' for k in keys]
+    return {"__rotation_taken": {"rc": 0 if keys else 1, "stdout_lines": lines}}
+
+
+def test_who_holds_and_who_takes(fabric: dict[str, View]) -> None:
+    authority = {"subject": "ca1", "path": "/var/lib/kakehashi-authority/user_ca"}
+    assert {h: p for h in fabric if (p := rotation_pairs(fabric, "authority", h))} == {"ca1": [authority]}
+    assert {h: q for h in fabric if (q := rotation_paths(fabric, "authority", h))} == {"mdx1": [TRUSTED]}
+    assert [pair["subject"] for pair in rotation_pairs(fabric, "onward", "login1")] == ["sato@login1", "kato@login1"]
+    assert {h: q for h in fabric if (q := rotation_paths(fabric, "onward", h))} == {"data1": [DATA]}
+
+
+def test_without_signers_nodes_take_onward_keys() -> None:
+    found = views(SOURCES[:1])
+    assert rotation_paths(found, "onward", "mdx1") == ["/etc/ssh/authorized_keys.d/sato"]
+    assert [host for host in found if rotation_paths(found, "authority", host)] == []
+
+
+def test_the_state_of_all_hosts_makes_the_decision(fabric: dict[str, View]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {"ca1": held("ca1", key(1), key(2), following=True), "mdx1": taken(TRUSTED, key(1))}
+    found = rotation_decision(hosts, fabric, "authority", list(fabric), 1)
+    assert (found["step"], found["hosts"], found["silent"]) == ("take", ["mdx1"], [])
+    assert found["table"][0].startswith("ca1 on ca1: in use SHA256:")
+    hosts["mdx1"] = taken(TRUSTED, key(1), key(2))
+    assert rotation_decision(hosts, fabric, "authority", list(fabric), 1)["step"] == "switch"
+
+
+@pytest.mark.parametrize("answer", [{}, {"__rotation_taken": {"unreachable": True}}, {"__rotation_taken": {"skipped": True}}])
+def test_a_host_without_an_answer_is_not_taken_for_one_that_has_the_key(fabric: dict[str, View], answer: dict[str, Any]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {"ca1": held("ca1", key(1), key(2), following=True), "mdx1": answer}
+    found = rotation_decision(hosts, fabric, "authority", list(fabric), 1)
+    assert (found["step"], found["silent"]) == ("switch", ["mdx1"])
+    assert found["refusal"]
+    assert rotation_decision(hosts, fabric, "authority", list(fabric), 1, ["mdx1"])["refusal"] == ""
+
+
+def test_a_host_that_failed_in_this_run_counts_as_silent(fabric: dict[str, View]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {"ca1": held("ca1", key(1), key(2), following=True), "mdx1": taken(TRUSTED, key(1), key(2))}
+    found = rotation_decision(hosts, fabric, "authority", [name for name in fabric if name != "mdx1"], 1)
+    assert found["refusal"]
+
+
+def test_logins_that_prove_a_key(fabric: dict[str, View]) -> None:
+    proofs = fabric_change_proofs(SOURCES)
+    way = {"login_server": "login1", "account": "sato", "host": "mdx1"}
+    assert rotation_proofs(fabric, proofs, "authority", "ca1", []) == [way]
+    assert rotation_proofs(fabric, proofs, "onward", "login1", []) == [way]
+    assert rotation_proofs(fabric, proofs, "onward", "login1", ["mdx1"]) == []
