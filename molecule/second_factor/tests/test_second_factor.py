@@ -276,19 +276,20 @@ def test_a_lost_phone_opens_nothing_any_more(device: Device, tmp_path: Path) -> 
     [(TOUCHED | PIN_ASKED, True), (TOUCHED, False), (PIN_ASKED, False), (0, False)],
 )
 def test_a_security_key_is_touched_and_asks_for_its_pin(device: Device, tmp_path: Path, flags: int, taken: bool) -> None:
-    keys = "/etc/ssh/authorized_keys.d/kato"
-    with LOGIN.put_back(keys, after="true"):
-        key = SecurityKey(flags)
-        LOGIN.out(f'read -r line; sed -i "s#ssh-ed25519 .*#$line#" {keys}', stdin=f"{key.public}\n")
-        (tmp_path / "key.pub").write_text(f"{key.public}\n")
+    keys, key = "/etc/ssh/authorized_keys.d/kato", SecurityKey(flags)
+    kept = LOGIN.out(f"cat {keys}")
+    LOGIN.out(f"cat >{keys}", stdin=f"{kept.partition('ssh-ed25519 ')[0]}{key.public}\n")
+    (tmp_path / "key.pub").write_text(f"{key.public}\n")
+    mine = ("-o", f"IdentityAgent={tmp_path / 'agent'}", "-o", f"IdentityFile={tmp_path / 'key.pub'}")
+    try:
         with key.agent(tmp_path / "agent"):
-            mine = ("-o", f"IdentityAgent={tmp_path / 'agent'}", "-o", f"IdentityFile={tmp_path / 'key.pub'}")
-            out, _unused = device.login(*mine, user="kato")
-            assert (out == "kato") is taken
+            assert (device.login(*mine, user="kato")[0] == "kato") is taken
             assert device.questions == 0
             if not taken:
                 with without(("/PubkeyAuthOptions/d", SSHD)):
                     assert (device.login(*mine, user="kato")[0] == "kato") is bool(flags & TOUCHED)
+    finally:
+        LOGIN.out(f"cat >{keys}", stdin=kept)
 
 
 def test_no_plain_key_of_somebody_with_security_keys(device: Device) -> None:
