@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from plugin_utils.attacks import load_catalogue
 from tests.twin.by_hand import INVENTORY
 from tests.twin.validated import MORE, Validated
 
@@ -54,6 +55,16 @@ def test_a_sample_is_refused_with_its_counter_tests_and_nothing_stays(converged:
     assert evidence["counts"]["difference"] == evidence["counts"]["not tried"] == 0, printed
     assert {row["name"] for row in evidence["attempts"] if row["counter_test"] == "seen"} == set(SAMPLE)
     assert set(evidence["hosts_after"].values()) == {"as before"}
+    assert {host: state(converged, host) for host in HOSTS} == before
+
+
+@pytest.mark.slow
+def test_what_is_marked_harmless_changes_nothing(converged: Validated, tmp_path: Path) -> None:
+    before = {host: state(converged, host) for host in HOSTS}
+    harmless = [a.name for a in load_catalogue().attempts if a.harmless]
+    evidence, printed = attack(converged, tmp_path, "--no-counter-tests", "--only", *harmless)
+    assert evidence["holds"], printed
+    assert evidence["hosts_after"] == {}
     assert {host: state(converged, host) for host in HOSTS} == before
 
 

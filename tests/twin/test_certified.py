@@ -17,8 +17,13 @@ from tests.twin.validated import Validated
 pytestmark = pytest.mark.twin
 HELD = 180  # seconds until the change of a killed run is undone
 BEFORE_UNDOING = "Undo the change"
-_CLIENTS = "fabric_views.ca1.certificate_authority.clients | with_signing_keys(signing_keys)"
-SIGNS_FOR_NOBODY = f"{{{{ {_CLIENTS} | map('combine', {{'accounts': ['nobody']}}) }}}}"
+BEFORE_PROVING = "Prove the way in"
+ASKING = "Get a certificate from this signer, as for an account"
+REVOKED = """
+echo 'id: sato@login1' >/tmp/revoked
+ssh-keygen -q -k -f /etc/ssh/kakehashi-revoked-keys -s /etc/ssh/kakehashi-user-authorities /tmp/revoked
+rm /tmp/revoked
+"""
 
 
 class Certified(Validated):
@@ -79,27 +84,35 @@ def test_nodes_that_trust_an_authority_whose_time_is_over_go_back_at_once(runs: 
 
 
 def test_nodes_that_take_no_certificate_any_more_go_back_by_themselves(runs: Runs) -> None:
-    before = state(runs.twin, "mdx2")
-    run = runs.site(*changed("mdx2", HELD, login_restriction_revoked=["sato@login1"]), kill_at=BEFORE_UNDOING)
+    twin, before = runs.twin, state(runs.twin, "mdx2")
+    run = runs.site(*changed("mdx2", HELD, login_restriction_max_sessions=8), hold_at=BEFORE_PROVING, kill_at=BEFORE_UNDOING)
+    run.held()
+    twin("exec", "mdx2", "--", "bash", "-e", "-s", text=REVOKED)
+    assert not goes_on(twin, "mdx2"), "a mistake that locks nobody out shows nothing"
+    run.go()
     assert run.killed, run.end()
-    assert not goes_on(runs.twin, "mdx2"), "a mistake that locks nobody out shows nothing"
-    wait_for("mdx2 undone", partial(settled, runs.twin, "mdx2"))
-    assert sorted(set(before) ^ set(state(runs.twin, "mdx2"))) == []
-    assert goes_on(runs.twin, "mdx2")
+    wait_for("mdx2 undone", partial(settled, twin, "mdx2"))
+    assert sorted(set(before) ^ set(state(twin, "mdx2"))) == []
+    assert goes_on(twin, "mdx2")
 
 
 def test_a_signer_that_certifies_nobody_goes_back(runs: Runs) -> None:
-    before = state(runs.twin, "ca1")
-    said = in_words(runs.site(*changed("ca1", certificate_authority_clients=SIGNS_FOR_NOBODY)))
-    assert "ca1 certifies nobody: ca1 gave none" in said
-    assert "(task Get a certificate from this signer, as for an account)" in said
-    assert sorted(set(before) ^ set(state(runs.twin, "ca1"))) == []
-    assert goes_on(runs.twin, "mdx1")
+    twin, before = runs.twin, state(runs.twin, "ca1")
+    run = runs.site(*changed("ca1", certificate_authority_minutes=9), hold_at=ASKING)
+    run.held()
+    twin("exec", "ca1", "--", "sed", "-i", "s/sato/satou/", "/etc/kakehashi/authority/policy.json")
+    assert not goes_on(twin, "mdx1"), "a mistake that locks nobody out shows nothing"
+    run.go()
+    said = in_words(run)
+    assert "ca1 certifies nobody: ca1 gave none (refused: login1 has no account sato)" in said
+    assert f"(task {ASKING})" in said
+    assert sorted(set(before) ^ set(state(twin, "ca1"))) == []
+    assert goes_on(twin, "mdx1")
 
 
 def test_a_login_server_that_takes_no_account_goes_back(runs: Runs) -> None:
     before = state(runs.twin, "login1")
-    run = runs.site(*changed("login1", login_restriction_max_sessions=8), hold_at="Prove the way in")
+    run = runs.site(*changed("login1", login_restriction_max_sessions=8), hold_at=BEFORE_PROVING)
     run.held()
     runs.twin("exec", "login1", "--", "rm", "/etc/ssh/authorized_keys.d/sato")
     run.go()
@@ -114,7 +127,5 @@ def test_right_changes_are_kept_once_that_is_proved(runs: Runs) -> None:
     run = runs.site(*changed("login1:ca1", certificate_authority_minutes=8, login_restriction_max_sessions=8))
     printed = run.end()
     assert run.process.returncode == 0, printed
-    assert {"Log in as an ordinary account, with its own key", "Get a certificate from this signer, as for an account"} <= set(
-        run.names
-    )
+    assert {"Log in as an ordinary account, with its own key", ASKING} <= set(run.names)
     assert "could be tried" not in printed
