@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ ROOMS = ("", "secrets", "failures")
 _CLOSED = 0o700
 _PRIVATE = 0o600
 _LOCK = ".lock"
+_PATIENCE = 10.0
+"""Seconds that a login may hold its lock."""
 
 
 def kept(directory: Path) -> dict[str, Secret]:
@@ -48,7 +51,6 @@ def carry_out(directory: Path, wanted: Mapping[str, Secret], todo: Collection[tu
         else:
             with _locked(directory, name):
                 (directory / "secrets" / name).unlink(missing_ok=True)
-            (directory / "secrets" / f"{name}{_LOCK}").unlink(missing_ok=True)
             (directory / "failures" / name).unlink(missing_ok=True)
 
 
@@ -74,11 +76,24 @@ def _write(directory: Path, name: str, secret: Secret) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: Path, name: str) -> Iterator[None]:
-    """Hold the lock that pam_oath takes while it notes a code as used."""
-    with (directory / "secrets" / f"{name}{_LOCK}").open("w") as lock:
-        os.fchmod(lock.fileno(), _PRIVATE)
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        yield
+    """Hold the lock that pam_oath takes while it notes a code as used. One that stayed would refuse every code from then on."""
+    path = directory / "secrets" / f"{name}{_LOCK}"
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+            break
+        except FileExistsError:
+            if time.monotonic() < patience:
+                time.sleep(0.05)  # until a login under way has gone on
+            else:
+                path.unlink(missing_ok=True)  # left behind by one that was killed
+    with os.fdopen(descriptor, "w") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _files(directory: Path) -> list[Path]:
