@@ -31,7 +31,7 @@ def chosen(catalogue: Catalogue, wanted: object, *, rehearsed: bool) -> tuple[st
         return ()
     if wanted in (SAMPLE, ALL):
         return tuple(a.name for a in may if wanted == ALL or a.sample)
-    if not isinstance(wanted, str | Sequence):
+    if not isinstance(wanted, (str, Sequence)):
         raise ChoiceError(f"validate_attacks is {wanted!r}: write {NONE}, {SAMPLE}, {ALL}, or names of attempts")
     names = [n for n in re.split(r"[,\s]+", wanted) if n] if isinstance(wanted, str) else [str(n) for n in wanted]
     unknown = [n for n in names if n not in {a.name for a in catalogue.attempts}]
