@@ -26,7 +26,7 @@ from .evidence import write_private, write_private_text
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "standards"
 JSON, PAGE = "standards.json", "standards.md"
-_LAYERS = (drift.PACKET_FILTER, drift.SSHD, drift.PAM, drift.KEYS, drift.NETWORK, drift.SWITCH, drift.SUDO)
+_LAYERS = (drift.PACKET_FILTER, drift.SSHD, drift.PAM, drift.KEYS, drift.NETWORK, drift.SWITCH, drift.SUDO, drift.RECORDING)
 _STRANGERS = (strangers.PEOPLE, strangers.PROGRAMS, strangers.DATA)
 _ENOUGH = {"proof": 1, "validate": 1}
 """How many files of a run are read: these two try all that they ever try, others a part perhaps (``_MANY``)."""

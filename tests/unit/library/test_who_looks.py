@@ -19,6 +19,8 @@ ONLY_READ = {
     "login_history",
     "login_probe",
     "neighbour_knock",
+    "sealed_key",  # writes on the controller only
+    "sealed_login",
     "signer_probe",
     "ssh_info",
     "sshd_effective",
