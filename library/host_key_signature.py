@@ -14,7 +14,7 @@ options:
   authority:
     description: The authority's private key.
     type: path
-    default: /var/lib/kakehashi-authority/host_ca
+    default: /var/lib/kakehashi-host-authority/host_ca
   name:
     description: The certificate's name.
     type: str
@@ -70,7 +70,7 @@ from ansible.module_utils.identity.host_certificates import HostCertificateError
 from ansible.module_utils.programs import run
 
 SPEC: dict[str, dict[str, Any]] = {
-    "authority": {"type": "path", "default": "/var/lib/kakehashi-authority/host_ca"},
+    "authority": {"type": "path", "default": "/var/lib/kakehashi-host-authority/host_ca"},
     "name": {"type": "str", "required": True},
     "key": {"type": "str", "required": True, "no_log": False},
     "principals": {"type": "list", "elements": "str", "required": True},

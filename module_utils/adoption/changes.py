@@ -40,6 +40,7 @@ _ROLES = (
     ("/etc/systemd/system/kakehashi-sign-sshd.service", "certificate_authority"),
     ("/etc/kakehashi/authority/", "certificate_authority"),
     ("/var/lib/kakehashi-authority/", "certificate_authority"),
+    ("/var/lib/kakehashi-host-authority/", "certificate_authority"),
 )
 
 

@@ -16,7 +16,7 @@ SHOWN, AUTHORITIES, KNOWN = (
     "/etc/ssh/kakehashi-host-authorities",
     "/etc/ssh/ssh_known_hosts",
 )
-CA = "/var/lib/kakehashi-authority/host_ca"
+CA = "/var/lib/kakehashi-host-authority/host_ca"
 V4, V6 = "192.0.2.101", "2001:db8:0:2102::41"
 RELOAD = have_read("ssh", "/run/sshd.pid")
 

@@ -132,7 +132,7 @@ def as_found(**changed: Any) -> dict[str, Any]:
         }
     found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}
     found["login1"]["files"]["/etc/kakehashi/signing/id_ed25519.pub"] = f"{stand_in('login1')} login1 asks\n"
-    found[SIGNER]["files"]["/var/lib/kakehashi-authority/host_ca.pub"] = f"{HOST_CA}\n"
+    found[SIGNER]["files"]["/var/lib/kakehashi-host-authority/host_ca.pub"] = f"{HOST_CA}\n"
     found["login1"]["files"][HOST_AUTHORITIES] = known_lines([HOST_CA], host_views(fabric)["login1"]["host_certificate"]["known"])
     found[SIGNER] |= {"listening": [SIGNING], "daemons": ["/usr/local/sbin/kakehashi-sign-sshd -D -f /etc/ssh/sshd_config_sign"]}
     found[SIGNER] |= changed
