@@ -11,7 +11,7 @@ description:
   - Makes attempts of C(attacks/) from where they begin, as C(make attack) does, with the same program. Takes no layer away.
   - On a twin any attempt; what it changes on hosts is put back, and looked at in the end. Elsewhere only those that are marked
     harmless, which change nothing; of these none shows an operator's or an onward key on a machine of others.
-  - What can't be tried is named with the reason. Judges nothing; M(validation_report) does.
+  - What can't be tried is named with the reason. Judges nothing; C(validation_report) does.
 options:
   sources:
     description: The inventory sources of the run.

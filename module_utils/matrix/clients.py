@@ -34,13 +34,11 @@ def client_command(attempt: Attempt, place: Workspace, nonce: str) -> tuple[list
     return ["ssh", *base, "-W", f"[{attempt.endpoint.address}]:{attempt.endpoint.port}", hop], b""
 
 
-async def run_client(
-    argv: Sequence[str], stdin: bytes, seconds: float, environment: Mapping[str, str] = CLIENT_ENVIRONMENT
-) -> Ran:
-    """Run a client in a session of its own, so that what it started ends with it."""
+async def run_client(argv: Sequence[str], stdin: bytes, seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
+    """Run a client in a session of its own, so that what it started ends with it; in ``CLIENT_ENVIRONMENT`` unless told."""
     out, err = bytearray(), bytearray()
     status: int | None = None
-    async with _started(argv, environment) as process:
+    async with _started(argv, environment or CLIENT_ENVIRONMENT) as process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(_feed(process.stdin, stdin), _drain(process.stdout, out), _drain(process.stderr, err))
