@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
 # Beside each other, about as long: the twin's tests wait for timers much of their time.
-STAGES := unit proof sanity molecule -- lint test-twin
+STAGES := lint unit proof sanity molecule -- test-twin
 
 ##@ Start here
 .PHONY: demo
