@@ -94,7 +94,7 @@ def playbook(*arguments: str) -> str:
     done = subprocess.run(
         [ROOT / ".venv/bin/ansible-playbook", "--diff", "-v", *sources, "playbooks/second_factor.yml", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=5 * PATIENCE,
-        env={**os.environ, "ANSIBLE_SSH_EXECUTABLE": "ssh"},
+        env={**os.environ, "ANSIBLE_SSH_EXECUTABLE": "ssh", "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     # As it reads: Ansible breaks lines, and doubles quotes.
