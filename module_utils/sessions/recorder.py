@@ -351,6 +351,11 @@ def _environment(owner: pwd.struct_passwd, shell: str) -> dict[str, str]:
     return {**found, **mine, "MAIL": f"/var/mail/{owner.pw_name}"}
 
 
+def raw(terminal: int) -> None:
+    """Have a terminal pass on each byte as it comes. What was typed before stays; by default it would be thrown away."""
+    tty.setraw(terminal, termios.TCSANOW)
+
+
 def _terminal(session: Session, recording: Recording, words: list[str], environment: dict[str, str]) -> int:
     before = termios.tcgetattr(0)
     master, slave = os.openpty()
@@ -362,7 +367,7 @@ def _terminal(session: Session, recording: Recording, words: list[str], environm
     if child == 0:
         _become((slave, slave, slave), words, {**environment, "SSH_TTY": os.ttyname(slave)}, control=True)
     os.close(slave)
-    tty.setraw(0)
+    raw(0)
     try:
         streams = [Stream(0, master), Stream(master, 1, frames.TERMINAL)]
         return _run(Relay(streams, recording, child), recording, child, master)

@@ -106,6 +106,18 @@ def test_all_bytes_pass_and_are_recorded_both_ways() -> None:
     assert (keeping.recorded(frames.INPUT) == given, keeping.recorded(frames.OUTPUT) == given) == (True, True)
 
 
+def test_what_was_typed_before_is_passed_on_too() -> None:
+    master, slave = os.openpty()
+    try:
+        os.write(master, b"id\n")
+        recorder.raw(slave)
+        os.set_blocking(slave, False)
+        assert os.read(slave, 100) == b"id\n"
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 def test_the_status_is_the_commands_own() -> None:
     assert relayed(["sh", "-c", "echo done; exit 7"], b"", Keeping()) == (b"done\n", "7")
     assert relayed(["sh", "-c", "kill -TERM $$"], b"", Keeping()) == (b"", "signal-15")
