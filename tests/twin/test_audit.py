@@ -94,7 +94,7 @@ def test_only_certificates_of_this_fabric_may_send(converged: Validated) -> None
 
 def test_without_the_check_anybody_may_send(untouched: Validated) -> None:
     loose = (
-        "import sys, ssl, pathlib; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from audit import receiver; "
+        "import sys, ssl, pathlib; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from kakehashi.audit import receiver; "
         "tls = receiver.context(receiver.CERTIFICATES, receiver.CERTIFICATES / 'key.pem'); tls.verify_mode = ssl.CERT_NONE; "
         "receiver.peer_name = lambda certificate: 'mdx1'; room = pathlib.Path('/var/log/journal/remote'); "
         "receiver.Server(19532, ['mdx1'], room, tls).serve_forever()"
@@ -139,7 +139,7 @@ def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
 @pytest.mark.parametrize("name", TAMPERING)
 def test_hands_on_the_chain_are_told(untouched: Validated, audited: Path, name: str) -> None:
     act, words = TAMPERING[name]
-    off = "import sys; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from pathlib import Path; from audit import store; "
+    off = "import sys; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from pathlib import Path; from kakehashi.audit import store; "
     off += f"d = Path('{CHAIN}'); [store.set_append_only(p, False) for p in (d, *store.files(d))]"
     script = f'set -e; systemctl stop kakehashi-audit; python3 -c "{off}"; f=$(ls {CHAIN}/*.jsonl | tail -1); {act}'
     untouched("exec", "log1", "--", "bash", "-c", script)
