@@ -139,7 +139,8 @@ def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
 @pytest.mark.parametrize("name", TAMPERING)
 def test_hands_on_the_chain_are_told(untouched: Validated, audited: Path, name: str) -> None:
     act, words = TAMPERING[name]
-    off = "import sys; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from pathlib import Path; from kakehashi.audit import store; "
+    off = "import sys; sys.path.insert(0, '/usr/local/sbin/kakehashi-audit'); from pathlib import Path; "
+    off += "from kakehashi.audit import store; "
     off += f"d = Path('{CHAIN}'); [store.set_append_only(p, False) for p in (d, *store.files(d))]"
     script = f'set -e; systemctl stop kakehashi-audit; python3 -c "{off}"; f=$(ls {CHAIN}/*.jsonl | tail -1); {act}'
     untouched("exec", "log1", "--", "bash", "-c", script)
