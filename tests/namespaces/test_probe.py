@@ -215,14 +215,15 @@ def test_killed_probe_leaves_no_key_and_the_next_one_cleans_up(net: Net) -> None
 
 
 def agents() -> list[int]:
-    """Return the ids of ssh-agents whose socket lies in a probe's directory."""
-    found = []
+    """Return the ids of ssh-agents whose socket lies in a probe's directory; not of probes within a twin on this machine."""
+    found, here = [], Path("/proc/self/ns/mnt").readlink()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 line = (entry / "cmdline").read_bytes().split(b"\0")
+                elsewhere = (entry / "ns/mnt").readlink() != here
             except OSError:
                 continue
-            if line[0].endswith(b"ssh-agent") and any(b"kakehashi-probe-" in part for part in line):
+            if not elsewhere and line[0].endswith(b"ssh-agent") and any(b"kakehashi-probe-" in part for part in line):
                 found.append(int(entry.name))
     return [pid for pid in found if Path(f"/proc/{pid}").exists()]
