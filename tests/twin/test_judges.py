@@ -23,10 +23,10 @@ chmod o+w /etc/shells
 """
 MEND = f"cp -p /root/kept/sshd_config /etc/ssh/; cp -p /root/kept/passwd /etc/; rm -r /root/kept; chmod o-w /etc/shells; {RELOAD}"
 MARK = "touch /root/begun"
-# The journal and the records of logins go on, and so does the journal's way to the log server.
+# The journal and the records of logins and sessions go on, and so does the journal's way to the log server.
 CHANGED = (
     "find / -xdev -newer /root/begun -type f -not -path '/var/log/*' -not -path '/var/lib/private/systemd/journal-upload/*'"
-    " -not -path /root/begun; rm /root/begun"
+    " -not -path '/var/lib/kakehashi-sessions/*' -not -path /root/begun; rm /root/begun"
 )
 UNITS = "systemctl list-units --all --plain --no-legend 'run-*.service'"
 
