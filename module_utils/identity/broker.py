@@ -185,7 +185,7 @@ class Broker:
                 if self.desk.empty:
                     return
             except OSError:  # one that is gone already, or no descriptor is left until one of them is closed
-                time.sleep(0.05)
+                time.sleep(0.05)  # until one is closed; asked again at once, that would use up the processor
             else:
                 self._receive(peer)
 

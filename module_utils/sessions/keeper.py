@@ -98,7 +98,7 @@ class Budget:
     def forget(self, now: float) -> None:
         """Remove the counts of past days."""
         for path in self._state.glob("*.20*"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # another keeper removed it first
                 if now - path.stat().st_mtime > _DAYS * 86400:
                     path.unlink()
 
@@ -126,11 +126,11 @@ class Keeper:
                 self._keep(message[1:])
         except (KeeperError, OSError, ValueError, KeyError) as error:
             status = "refused"
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the recorder is gone, so nobody is to be told
                 send(self._recorder, str(error).encode("utf-8", "replace")[:400])
         if self._session:
             self._say(words.end(self._session, status, self._chunks, self._size, self._digest.hexdigest()))
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the same
                 send(self._recorder, KEPT.encode())
         if self._slot >= 0:
             os.close(self._slot)

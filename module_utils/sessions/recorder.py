@@ -212,7 +212,7 @@ class Relay:
             patience = int(due * 1000) + 1 if patience is None else min(patience, int(due * 1000) + 1)
         ready = dict(waiting.poll(patience))
         if self._wake in ready:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(BlockingIOError):  # what woke us was read already
                 os.read(self._wake, 512)
         passed = [self._pass(stream, ready) for stream in self._streams]
         if self._recording.due() == 0.0:
@@ -321,7 +321,7 @@ def seal(user: int) -> None:
     os.fchown(0, 0, 0)
     os.fchmod(0, 0o600)
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a process that ended meanwhile holds nothing
             status = (process / "status").read_text(encoding="utf-8", errors="replace")
             numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")), [])
             if str(user) in numbers and any(str(f.readlink()) == name for f in (process / "fd").iterdir()):
@@ -373,7 +373,7 @@ def _terminal(session: Session, recording: Recording, words: list[str], environm
         return _run(Relay(streams, recording, child), recording, child, master)
     finally:
         os.set_blocking(0, True)
-        with contextlib.suppress(termios.error):
+        with contextlib.suppress(termios.error):  # who hung up has no terminal any more
             termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
@@ -410,12 +410,12 @@ def _run(relay: Relay, recording: Recording, child: int, master: int | None) -> 
     except OSError as error:
         status, said = "broken", f"\r\nThis session ends: its recorder failed ({error.strerror}).\r\n"
     if not status.isdigit() and not status.startswith("signal-"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it has ended by itself; the same below
             os.killpg(child, signal.SIGHUP)
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
     if said:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # nobody is there to read it
             os.set_blocking(2, True)
             os.write(2, said.encode("utf-8", "replace"))
     if status.isdigit():

@@ -122,6 +122,7 @@ class Recordings:
 
 def _parts(path: Path) -> Iterator[tuple[int, str]]:
     """Yield number and data of each part; a line that a power cut left unfinished is none."""
+    # A session of which nothing was kept has no file; its end says how many parts are missing.
     with contextlib.suppress(FileNotFoundError), path.open(encoding="ascii", errors="replace") as file:
         for line in file:
             number, _space, data = line.rstrip("\n").partition(" ")

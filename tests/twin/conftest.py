@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import pytest
 
 from tests.twin.machine import Twin, named
 from tests.twin.rotating import Rotating
 from tests.twin.validated import Validated
+
+Converging = TypeVar("Converging", bound=Validated)
 
 
 @pytest.fixture(scope="module")
@@ -31,25 +35,26 @@ def second() -> Iterator[Twin]:
     other("down")
 
 
-@pytest.fixture(scope="session")
-def converged() -> Iterator[Validated]:
-    """A twin after site.yml; whoever changes it by hand puts it right again."""
-    twin = Validated(named("validate"))
+@contextmanager
+def after_site(twin: Converging) -> Iterator[Converging]:
+    """Build a twin and run site.yml; take it down at the end, whatever comes of it."""
     try:
         twin.up()
         twin.converge()
         yield twin
     finally:
         twin("down")
+
+
+@pytest.fixture(scope="session")
+def converged() -> Iterator[Validated]:
+    """A twin after site.yml; whoever changes it by hand puts it right again."""
+    with after_site(Validated(named("validate"))) as twin:
+        yield twin
 
 
 @pytest.fixture(scope="session")
 def rotating() -> Iterator[Rotating]:
     """A twin with a signer after site.yml, for tests after which it is converged again, with whatever keys."""
-    twin = Rotating(named("rotate"))
-    try:
-        twin.up()
-        twin.converge()
+    with after_site(Rotating(named("rotate"))) as twin:
         yield twin
-    finally:
-        twin("down")

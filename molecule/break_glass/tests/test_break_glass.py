@@ -35,7 +35,7 @@ WAYS: dict[str, tuple[str, ...]] = {
 def until(holds: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.2)
 
 

@@ -31,6 +31,6 @@ def test_what_arrives_is_in_a_whole_chain(host: Host) -> None:
         pytest.skip("the chain is on the log server")
     end = time.monotonic() + 60
     while "remote-mdx1.journal" not in host.run("ls /var/log/journal/remote").stdout:
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "no journal of mdx1 came within 60 s"
         time.sleep(0.2)
     assert "the chain is whole" in host.check_output("kakehashi-audit verify")

@@ -111,7 +111,7 @@ def answered(connection: ssl.SSLSocket) -> int:
 def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
     while not holds():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "it did not come about within 20 s"
         time.sleep(0.01)
 
 

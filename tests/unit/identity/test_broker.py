@@ -126,7 +126,7 @@ def connected(path: str) -> socket.socket:
 def until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "it did not come about within 10 s"
         time.sleep(0.005)
 
 
