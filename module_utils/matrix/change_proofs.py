@@ -75,15 +75,17 @@ def _certificates(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
 
 
 def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return in words the logins over ssh that results of ``login_probe`` made in vain: address and what was said."""
-    found = []
+    """Return in words the logins over ssh that results of ``login_probe`` made in vain: address and what was said.
+
+    By user and address, IPv4 first: several attempts are made at a time, and end in any order.
+    """
+    found = {}
     for result in results:
         for kind, user, (_host, address, _port), _hop, code, words in result.get("made", ()):
             if kind == "ssh" and code != "admitted":
-                found.append(
-                    f"{user} at {address}: {MEANINGS[code][2]} ({words})" if code in MEANINGS else f"{user} at {address}: {code}"
-                )
-    return found
+                said = f"{MEANINGS[code][2]} ({words})" if code in MEANINGS else code
+                found[user, ":" in address, address] = f"{user} at {address}: {said}"
+    return [found[place] for place in sorted(found)]
 
 
 def _strangers(host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:

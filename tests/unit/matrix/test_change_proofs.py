@@ -52,3 +52,21 @@ def test_logins_in_vain_are_told() -> None:
     assert refused_logins([{"made": made}, {"unreachable": True}]) == [
         "sato at 2001:db8::1: sshd took none of the keys (Permission denied (publickey).)"
     ]
+
+
+def test_logins_in_vain_are_told_in_one_order_whichever_ended_first() -> None:
+    made = [
+        ["ssh", user, ["login1", address, 22], None, "auth-denied", "no"]
+        for user in ("sato", "kato")
+        for address in ("2001:db8::1", "192.0.2.10")
+    ]
+    said = [
+        f"{user} at {address}: sshd took none of the keys (no)"
+        for user, address in (
+            ("kato", "192.0.2.10"),
+            ("kato", "2001:db8::1"),
+            ("sato", "192.0.2.10"),
+            ("sato", "2001:db8::1"),
+        )
+    ]
+    assert refused_logins([{"made": made}]) == refused_logins([{"made": made[::-1]}]) == said
