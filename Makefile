@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
 # Beside each other, about as long: the twin's tests wait for timers much of their time.
-STAGES := lint unit proof sanity molecule -- test-twin
+STAGES := lint unit proof sanity molecule test-identity -- test-twin
 
 ##@ Start here
 .PHONY: demo
@@ -42,8 +42,12 @@ sanity: deps-test ## ansible-test sanity over the assembled collection
 	@$(STAGE) $@ python -m tools.sanity
 
 .PHONY: test-twin
-test-twin: need-root deps-test ## Tests on a twin of their own (root)
-	@$(STAGE) $@ pytest -m "twin and not slow" --durations 20
+test-twin: need-root deps-test ## The other tests on twins of their own (root)
+	@$(STAGE) $@ pytest -m "twin and not slow and not identity" --durations 20
+
+.PHONY: test-identity
+test-identity: need-root deps-test ## Tests of keys and certificates on twins of their own (root)
+	@$(STAGE) $@ pytest -m "identity and not slow" --durations 20
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)

@@ -14,7 +14,7 @@ from tests.twin.changing import Run, Runs, settled, state, wait_for
 from tests.twin.machine import named
 from tests.twin.validated import Validated
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.identity]
 HELD = 180  # seconds until the change of a killed run is undone
 BEFORE_UNDOING = "Undo the change"
 BEFORE_PROVING = "Prove the way in"

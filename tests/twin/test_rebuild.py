@@ -7,7 +7,7 @@ import pytest
 from tests.twin.changing import cut_shared_connections
 from tests.twin.rotating import AUTHORITY, DATA_KEYS, ONWARD, Rotating
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.identity]
 SIGNING = "/etc/kakehashi/signing/id_ed25519"
 ASKS = "/etc/ssh/authorized_keys_sign.d/kakehashi-sign"
 

@@ -8,7 +8,7 @@ from tests.twin.changing import ROOT, Runs, cut_shared_connections
 from tests.twin.machine import wait_until
 from tests.twin.rotating import AUTHORITY, DATA_KEYS, ONWARD, TRUSTED, Rotating
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.identity]
 PLAYBOOK = ROOT / "playbooks/rotate.yml"
 # Before which task each run is killed; the next one goes on. First comes what each run goes on with.
 KILLED = (
