@@ -18,4 +18,4 @@ def accounts_report(sources: Sequence[str], hostvars: Mapping[str, Any], hosts: 
     """
     fabric = load_fabric(*sources)
     managed = [host for host in hosts if host in fabric.hosts and fabric.hosts[host].managed]
-    return [*done_lines(people_results(hostvars, managed), check=check), "", *reach_table(fabric).splitlines()]
+    return [*done_lines(people_results(hostvars, managed, check=check), check=check), "", *reach_table(fabric).splitlines()]

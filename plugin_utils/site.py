@@ -43,9 +43,12 @@ def fabric_known_hosts(view: View, host_keys: Mapping[str, Sequence[str]]) -> li
     return [{"names": [name, *addresses.get(name, ())], "key": key} for name in targets for key in host_keys.get(name, ())]
 
 
-def fabric_change_proofs(sources: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Return what is tried before a change of each host is kept. Raises ``FabricError`` where the inventory is no fabric."""
-    return change_proofs(load_fabric(*sources))
+def fabric_change_proofs(sources: Sequence[str], without: Sequence[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return what is tried before a change of each host is kept, nothing of it by the login servers that a run does ``without``.
+
+    Raises ``FabricError`` where the inventory is no fabric.
+    """
+    return change_proofs(load_fabric(*sources), without)
 
 
 def certificates_ending(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], seconds: float) -> str:

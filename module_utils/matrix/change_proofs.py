@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from .outcomes import MEANINGS
 from .plan import Reach, reach
 
 
-def change_proofs(fabric: Fabric) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return for each managed host that enforces what is to be tried, in lists.
 
     ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
@@ -24,14 +24,15 @@ def change_proofs(fabric: Fabric) -> dict[str, dict[str, list[dict[str, Any]]]]:
     isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login
     server, are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and
     what ``login_probe`` is to try. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is asked for.
+    Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
     return {
         host.name: {
-            "accounts": _accounts(fabric, host),
+            "accounts": [way for way in _accounts(fabric, host) if way["login_server"] not in without],
             "own_logins": list(_own_logins(fabric, host)),
-            "certificates": list(_certificates(fabric, host)),
+            "certificates": [way for way in _certificates(fabric, host) if way["login_server"] not in without],
             "strangers": list(_strangers(host, origins, known, 0)),
             "other_strangers": list(_strangers(host, origins, known, 1)),
         }

@@ -42,6 +42,12 @@ def test_a_signer_is_asked_from_each_login_server(fabric: Fabric) -> None:
     assert change_proofs(fabric)["login1"]["certificates"] == []
 
 
+def test_nothing_is_tried_by_way_of_login_servers_that_a_run_does_without(fabric: Fabric) -> None:
+    found = change_proofs(fabric, ["login1"])
+    assert (found["mdx1"]["accounts"], found["ca1"]["certificates"]) == ([], [])
+    assert found["mdx1"]["strangers"] == change_proofs(fabric)["mdx1"]["strangers"]
+
+
 def test_logins_in_vain_are_told() -> None:
     made = [
         ["tcp", "", ["login1", "192.0.2.10", 22], None, "connected", ""],
