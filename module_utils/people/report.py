@@ -35,7 +35,7 @@ def people_results(
 ) -> dict[str, Mapping[str, Any] | None]:
     """Return what module ``people`` returned on ``hosts``, from the variable that role base registers.
 
-    None where it failed, and (unless in ``check`` mode) where the change that it belongs to was not confirmed: the host undoes that.
+    None where it failed, and (unless in ``check`` mode) where its change was not confirmed: the host undoes that.
     """
     return {host: _done(hostvars[host], check) if host in hostvars else None for host in hosts}
 
