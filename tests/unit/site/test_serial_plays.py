@@ -22,14 +22,8 @@ def ran(place: Path, plays: list[dict[str, Any]], hosts: dict[str, dict[str, Any
     python = {"ansible_python_interpreter": sys.executable}
     (place / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {name: {**python, **own} for name, own in hosts.items()}}}))
     (place / "plays.yml").write_text(yaml.safe_dump(plays))
-    argv = [
-        Path(sys.executable).with_name("ansible-playbook"),
-        "-i",
-        place / "hosts.yml",
-        place / "plays.yml",
-        "-e",
-        json.dumps(values),
-    ]
+    playbook = str(Path(sys.executable).with_name("ansible-playbook"))
+    argv = [playbook, "-i", str(place / "hosts.yml"), str(place / "plays.yml"), "-e", json.dumps(values)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
