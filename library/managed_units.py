@@ -170,7 +170,7 @@ def bring_about(module: AnsibleModule) -> None:
         module.fail_json(
             msg=f"systemd knows no unit {', '.join(missing)}: install the package that brings it, or correct the name"
         )
-    behind = units.behind(readers, states, manager.changed_at(f for r in readers for f in r.files))
+    behind = units.behind(wanted, readers, states, manager.changed_at(f for r in readers for f in r.files))
     calls = units.calls(wanted, states) + ([["restart", *behind]] if behind else [])
     if not module.check_mode:
         for call in calls:

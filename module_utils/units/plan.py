@@ -72,15 +72,17 @@ def _is_unit(name: str) -> bool:
     return suffix in _SUFFIXES and bool(stem) and not stem.endswith(("@", "-"))
 
 
-def behind(readers: Iterable[Reader], states: Mapping[str, State], changed_at: Mapping[str, float]) -> list[str]:
-    """Return the units that run and were started before one of their files was put in place.
+def behind(wish: Wish, readers: Iterable[Reader], states: Mapping[str, State], changed_at: Mapping[str, float]) -> list[str]:
+    """Return the units that run and were started before one of their files was put in place; not those that are to be stopped.
 
     ``changed_at``: when each file that is there was, in seconds of the monotonic clock that ``State.since`` is told in.
     """
+    ending = {*wish.stopped, *wish.masked}
     found = []
     for reader in readers:
         state = states.get(reader.unit, State())
-        if state.active in _RUNNING and state.since and any(changed_at.get(f, 0) > state.since for f in reader.files):
+        old = state.active in _RUNNING and state.since and any(changed_at.get(f, 0) > state.since for f in reader.files)
+        if old and reader.unit not in ending:
             found.append(reader.unit)
     return found
 

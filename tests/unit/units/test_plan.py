@@ -72,4 +72,9 @@ def test_files_name_their_units() -> None:
 def test_only_what_runs_and_started_before_its_file_is_behind() -> None:
     states = {"old": State(active="active", since=5), "new": State(active="active", since=15), "off": State(since=5)}
     readers = [Reader(name, ("/f", "/absent")) for name in ("old", "new", "off", "unknown")]
-    assert behind(readers, states, {"/f": 10.0}) == ["old"]
+    assert behind(Wish(), readers, states, {"/f": 10.0}) == ["old"]
+
+
+@pytest.mark.parametrize("wish", [Wish(stopped=("old",)), Wish(masked=("old",))])
+def test_what_is_to_be_stopped_is_not_started_again_for_a_new_file(wish: Wish) -> None:
+    assert behind(wish, [Reader("old", ("/f",))], {"old": State(active="active", since=5)}, {"/f": 10.0}) == []
