@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ def newest(paths: Iterable[Path], failure: type[Exception]) -> Union[int, None]:
     The entry's time is by its host's clock, and counts only so far as its file was written then: a clock that is ahead
     would hide silence.
     """
-    for written, path in sorted(((p.stat().st_mtime, p) for p in paths), reverse=True):
+    for written, path in sorted(_written(paths), reverse=True):
         argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=_BOOT_ID", "--lines=1", f"--file={path}"]
         said = _at(run(argv, failure).stdout)
         if said is not None:
@@ -40,9 +41,16 @@ def unheard(local: str, senders: Iterable[str], came: Mapping[str, Any], now: fl
         if not isinstance(at, int):
             yield f"{host}: nothing of its journal ever came, so who logged in there is not known; run playbooks/site.yml"
         elif now - at > longest:
-            since = time.strftime(SEEN, time.gmtime(at))
+            since = time.strftime(SEEN, time.gmtime(max(at, 0)))
             unknown = "so who logged in there is not known"
             yield f"{host}: nothing of its journal came since {since} (UTC), {unknown}; {ask} there says why"
+
+
+def _written(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
+    """Yield the files with the time at which each was written last; one that was let go meanwhile is left out."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            yield path.stat().st_mtime, path
 
 
 def _at(line: str) -> Union[float, None]:

@@ -43,6 +43,14 @@ def test_the_newest_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said:
     monkeypatch.setattr(arrivals, "run", lambda argv, _failure: subprocess.CompletedProcess(argv, 0, json.dumps(said), ""))
     assert arrivals.newest([written(tmp_path / "a", 100)], RuntimeError) == at
     assert arrivals.newest([], RuntimeError) is None
+    assert arrivals.newest([tmp_path / "gone"], RuntimeError) is None
+
+
+@pytest.mark.parametrize("at", [0, -1, -(1 << 70)])
+def test_a_time_that_is_none_is_silence(at: int) -> None:
+    said = list(arrivals.unheard("log1", (), {"log1": at}, 1e9, 60))
+    assert len(said) == 1
+    assert said[0].startswith("log1: nothing of its journal came since 1970-01-01 00:00:00 (UTC), ")
 
 
 def test_the_file_that_was_written_last_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
