@@ -30,10 +30,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         directory, forget = Path(arguments["directory"]), list(arguments.get("forget") or [])
         mine = (str(arguments.get("person") or ""), str(arguments["begun"]))
         try:
+            asked = audit.bounds(arguments["days"], arguments["silence"])
             fabric = load_fabric(*[str(source) for source in arguments["sources"]])
             read = {h.name: hostvars[h.name].get(audit.REGISTERED) for h in log_servers(fabric)}
             heads = {n: s for n, s in audit.earlier_heads(directory, fabric.name).items() if n not in forget}
-            found = audit.audit(fabric, read, heads, audit.read_plan(arguments.get("plan") or ""), mine)
+            found = audit.audit(fabric, read, heads, audit.read_plan(arguments.get("plan") or ""), mine, asked)
             path = audit.write(directory / mine[1], audit.evidence(found, fabric, mine[1], forget))
         except (FabricError, PlanError) as error:
             raise AnsibleActionFail(str(error)) from error

@@ -17,10 +17,12 @@ from plugin_utils import audit
 from plugin_utils.inventory import load_fabric
 
 
-def audit_setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """Return, for each log server, the heads that earlier runs saw, and since when it has to have kept records."""
+def audit_setup(
+    sources: Sequence[str], directory: str, forget: Sequence[str], days: object, silence: object
+) -> dict[str, dict[str, Any]]:
+    """Return, for each log server, the heads that earlier runs saw, and what follows for what it has to have and to answer."""
     try:
-        return audit.setup([str(source) for source in sources], directory, forget)
+        return audit.setup([str(source) for source in sources], directory, forget, audit.bounds(days, silence))
     except (FabricError, PlanError) as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -10,7 +10,8 @@ version_added: "0.1.0"
 description:
   - Verifies what playbooks/audit.yml read from the log servers against itself and against the heads of earlier runs.
   - Prints logins as a table and refusals by count, and writes C(audit.json) for its owner only.
-  - Fails where a chain is not whole, a log server was not read, or there is a plan and somebody logged in who is not in it,
+  - Fails where a chain is not whole, a log server was not read or receives nothing, nothing comes of a host, an alert
+    did not come, nobody announced the use of a sealed credential, or there is a plan and somebody logged in who is not in it,
     an operator outside every window or a name that is neither a present account's nor an operator's.
 options:
   sources:
@@ -25,6 +26,14 @@ options:
   directory:
     description: Where evidence is kept, that of earlier runs too.
     type: path
+    required: true
+  days:
+    description: How many days were asked for, 0 for all. What earlier runs saw within them has to be there.
+    type: int
+    required: true
+  silence:
+    description: A host of which nothing came for longer than so many seconds fails the run.
+    type: int
     required: true
   plan:
     description: File of the maintenance plan. Without one, logins are shown and not judged.
@@ -56,6 +65,8 @@ EXAMPLES = r"""
     sources: "{{ ansible_inventory_sources }}"
     begun: "{{ audit_begun }}"
     directory: evidence
+    days: 30
+    silence: 86400
     plan: maintenance.yml
 """
 
@@ -65,7 +76,7 @@ evidence:
   type: str
   returned: always
 holds:
-  description: Whether the chains are whole and no login was unplanned, as far as there is a plan.
+  description: Whether nothing was found that fails the run.
   type: bool
   returned: always
 """

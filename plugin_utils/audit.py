@@ -11,15 +11,17 @@ from typing import Any
 
 import yaml
 
-from module_utils.audit import chain, logins, plan, table, uses
+from module_utils.audit import arrivals, chain, logins, plan, table, uses
 from module_utils.audit.chain import Head
+from module_utils.audit.entries import is_entry, printable
 from module_utils.audit.logins import Elevation, Login, Refusal
 from module_utils.audit.plan import People, Unplanned
 from module_utils.audit.uses import JudgedUse
 from module_utils.fabric.access import SIGNING_USER, is_signer
-from module_utils.fabric.logs import log_servers
+from module_utils.fabric.logs import log_servers, senders
 from module_utils.fabric.model import Fabric, Host
-from module_utils.fabric.paths import attachments_of, ways_in
+from module_utils.fabric.paths import Path as Way
+from module_utils.fabric.paths import all_paths, attachments_of, ways_in
 
 from .evidence import write_evidence
 from .inventory import load_fabric
@@ -27,7 +29,36 @@ from .inventory import load_fabric
 FILE = "audit.json"
 REGISTERED = "audit_chain_read"
 KEPT = "log_server_kept_days"
+_DIGITS = 9
 SCHEMA = 1
+DAYS, SILENCE = "audit_days", "audit_silence_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a run asks for: how many ``days`` (0: all), and how many seconds of ``silence`` of a host it takes for none."""
+
+    days: int = 30
+    silence: int = arrivals.LONGEST_SILENCE
+
+    @property
+    def since(self) -> float:
+        """Return since when (seconds since 1970) records are asked for."""
+        return datetime.now(UTC).timestamp() - self.days * 86400 if self.days else 0.0
+
+
+def bounds(days: object, silence: object) -> Bounds:
+    """Return the bounds that a run's variables say. Raises ``PlanError`` where they are none."""
+    return Bounds(
+        _whole(DAYS, days, 0, "days: write one, 0 for all"), _whole(SILENCE, silence, 1, "seconds: write one, at least 1")
+    )
+
+
+def _whole(name: str, value: object, least: int, words: str) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) >= least):
+        raise plan.PlanError(f"{name} is {text!r}, which is no number of {words}")
+    return int(text)
 
 
 @dataclass(slots=True)
@@ -35,6 +66,7 @@ class Audit:
     """A run's result.
 
     ``heads`` holds the newest record of each log server whose chain is whole; ``unplanned`` is ``None`` without a plan.
+    ``unread`` names the log servers that could not be read or receive nothing, and the hosts of which nothing comes.
     ``sealed`` are uses of sealed credentials, and ``silent`` says of which alerts nobody was told.
     """
 
@@ -60,15 +92,22 @@ class Audit:
         return not (self.faults or self.unread or self.unplanned or self.unannounced or self.silent)
 
 
-def setup(sources: Sequence[str], directory: str, forget: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """Return, for each log server, the ``heads`` that earlier runs saw, and since when (``kept_since``) it has to have records.
+def setup(
+    sources: Sequence[str], directory: str, forget: Sequence[str] = (), asked: Bounds | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return, for each log server, what it is asked: the ``heads`` that earlier runs saw, and ``kept_since`` and ``reach``.
 
-    Those that were set up anew have no heads.
+    It has to have records since the one, and to answer with those from the other on. Those that were set up anew have no heads.
     """
-    fabric = load_fabric(*sources)
+    fabric, since = load_fabric(*sources), (asked or Bounds()).since
     seen = {name: heads for name, heads in earlier_heads(Path(directory), fabric.name).items() if name not in forget}
     return {
-        h.name: {"heads": [asdict(s) for s in seen.get(h.name, ())], "kept_since": kept_since(h)} for h in log_servers(fabric)
+        h.name: {
+            "heads": [asdict(s) for s in seen.get(h.name, ())],
+            "kept_since": kept_since(h),
+            "reach": chain.reach(seen.get(h.name, ()), since),
+        }
+        for h in log_servers(fabric)
     }
 
 
@@ -97,31 +136,54 @@ def earlier_heads(directory: Path, fabric: str) -> dict[str, list[Head]]:
     for path in sorted(directory.glob(f"*/{FILE}")):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            if data.get("fabric") != fabric:
+                continue
+            for name in data.get("forgotten", ()):
+                found.pop(name, None)
+            for name, head in data.get("heads", {}).items():
+                found.setdefault(name, []).append(_head(head))
+        except OSError as error:
+            message = (
+                f"{path} can't be read ({error.strerror}), but holds what was seen of the logs: make it readable, then run again"
+            )
+            raise plan.PlanError(message) from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise plan.PlanError(f"{path} is no evidence of an audit: move it away, then run again") from error
-        if data.get("fabric") != fabric:
-            continue
-        for name in data.get("forgotten", ()):
-            found.pop(name, None)
-        for name, head in data.get("heads", {}).items():
-            found.setdefault(name, []).append(Head(**head))
     return found
 
 
+def _head(data: Mapping[str, Any]) -> Head:
+    """Return a head of evidence. Raises ``TypeError`` for what is none, or has what this version doesn't know."""
+    head = Head(**data)
+    if type(head.number) is not int or not all(isinstance(text, str) for text in (head.chain, head.digest, head.seen)):
+        raise TypeError
+    return head
+
+
 def audit(
-    fabric: Fabric, read: Mapping[str, Any], heads: Mapping[str, Sequence[Head]], planned: object, mine: tuple[str, str]
+    fabric: Fabric,
+    read: Mapping[str, Any],
+    heads: Mapping[str, Sequence[Head]],
+    planned: object,
+    mine: tuple[str, str],
+    asked: Bounds | None = None,
 ) -> Audit:
     """Return the audit of what was read (each log server's answer by name).
 
-    ``planned`` is the plan as data, or ``None``; ``mine`` is who runs this and when the run began.
+    ``planned`` is the plan as data, or ``None``; ``mine`` is who runs this and when the run began; ``asked`` what it asked for.
     """
-    result, entries = Audit(), []
+    result, entries, asked = Audit(), [], asked or Bounds()
+    every = tuple(all_paths(fabric))
     for server in log_servers(fabric):
         answer = read.get(server.name) or {}
         if "lines" not in answer or answer.get("failed"):
-            result.unread.append(f"{server.name}: {answer.get('msg') or 'it was not asked'}")
+            result.unread.append(f"{server.name}: {printable(str(answer.get('msg') or 'it was not asked'))}")
             continue
-        entries += _taken(result, server, answer, heads.get(server.name, ()))
+        if not _is_answer(answer):
+            result.unread.append(f"{server.name}: what it answered is no answer of audit_chain: somebody there falsifies it")
+            continue
+        entries += _taken(result, server, answer, heads.get(server.name, ()), asked)
+        result.unread += _not_received(server, answer, asked, every)
     result.logins = logins.logins(entries)
     result.refusals = list(logins.refusals(entries))
     result.elevations = list(logins.elevations(entries))
@@ -194,7 +256,7 @@ def report_lines(result: Audit, fabric: Fabric, where: str) -> Iterator[str]:
         yield f"Logins of this run itself, not held against the plan: {len(result.own)}"
     for title, rows in (
         ("The log was tampered with", result.faults),
-        ("Not read", result.unread),
+        ("Not read, or nothing came", result.unread),
         ("Alerts that did not come", result.silent),
     ):
         if rows:
@@ -209,7 +271,7 @@ def verdict(result: Audit) -> str:
     """Return the sentence that a failed run ends with."""
     parts = (
         (len(result.faults), "signs of tampering with the log"),
-        (len(result.unread), "log servers not read"),
+        (len(result.unread), "log servers or hosts not heard"),
         (len(result.unplanned or ()), "unplanned logins"),
         (len(result.unannounced), "uses of a sealed credential that no window covers"),
         (len(result.silent), "alerts that did not come"),
@@ -218,33 +280,56 @@ def verdict(result: Audit) -> str:
     return f"The audit does not hold: {said}. Each is named in the report above."
 
 
-def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequence[Head]) -> list[dict[str, Any]]:
+def _is_answer(answer: Mapping[str, Any]) -> bool:
+    """Return whether an answer has the types of the module's: who is root on the log server may have it answer anything."""
+    texts = (answer["lines"], answer.get("faults", ()))
+    lists = all(isinstance(rows, list | tuple) and all(isinstance(row, str) for row in rows) for rows in texts)
+    return lists and isinstance(answer.get("untold", 0), int) and isinstance(answer.get("newest"), Mapping)
+
+
+def _not_received(server: Host, answer: Mapping[str, Any], asked: Bounds, every: Sequence[Way]) -> Iterator[str]:
+    """Yield what does not come to a log server: what is not sent is not in the chain either, which is whole without it."""
+    if not answer.get("recording", False):
+        yield f"{server.name}: nothing is recorded there now, kakehashi-audit.service does not run"
+    if not answer.get("receiving", False):
+        yield f"{server.name}: nothing is received there now, kakehashi-journal.service does not run"
+    now = datetime.now(UTC).timestamp()
+    yield from arrivals.unheard(server.name, senders(server, every), answer["newest"], now, asked.silence)
+
+
+def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequence[Head], asked: Bounds) -> list[dict[str, Any]]:
     """Verify what a log server gave, here and anew, and return its entries."""
-    name, lines = server.name, [str(line) for line in answer["lines"]]
-    own = chain.verify(lines, _within(lines, heads), kept_since(server))
+    name, lines = server.name, list(answer["lines"])
+    own = chain.verify(lines, _within(lines, heads, asked), kept_since(server))
+    entries = [record for record in chain.records(lines) if record["kind"] == chain.ENTRY]
+    foreign = [record["number"] for record in entries if not is_entry(record["data"])]
     # The first of a part is not the chain's beginning; whether what is before it is whole, the log server has looked at.
-    partial = "the records before "
-    faults = dict.fromkeys([*answer.get("faults", ()), *(f for f in own.faults if not f.startswith(partial))])
+    partial = "the records before " if asked.days else None
+    faults = dict.fromkeys(
+        [
+            *(printable(fault) for fault in answer.get("faults", ())),
+            *(f for f in own.faults if partial is None or not f.startswith(partial)),
+            *(f"record {number} is no entry as kakehashi-audit writes it: it was written by hand" for number in foreign),
+        ]
+    )
     result.faults += [f"{name}: {fault}" for fault in faults]
     if not answer.get("growing_only", False):
         result.faults.append(f"{name}: the chain's files are not append-only any more")
-    if not answer.get("recording", False):
-        result.unread.append(f"{name}: nothing is recorded there now, kakehashi-audit.service does not run")
     if untold := int(answer.get("untold") or 0):
         result.silent.append(f"{name}: {untold} alerts wait for log_server_alert_command; journalctl -u kakehashi-alert says why")
     # What was found tampered with is not what later runs have to find again.
     if own.head is not None and not faults:
         stamp = datetime.now(UTC).strftime(chain.SEEN)
         result.heads[name] = Head(own.head.chain, own.head.number, own.head.digest, stamp)
-    return [record["data"] for record in chain.records(lines) if record["kind"] == chain.ENTRY]
+    return [record["data"] for record in entries if is_entry(record["data"])]
 
 
-def _within(lines: Sequence[str], heads: Sequence[Head]) -> list[Head]:
-    """Return the heads to compare an answer with. It begins at the newest one or before; those before it were left out."""
+def _within(lines: Sequence[str], heads: Sequence[Head], asked: Bounds) -> list[Head]:
+    """Return the heads to compare an answer with: those that it reaches back to, or had to."""
     first = next(chain.records(lines), None)
     if first is None:
         return list(heads)
-    begin = min(first["number"], max((head.number for head in heads), default=0))
+    begin = min(first["number"], chain.reach(heads, asked.since))
     return [head for head in heads if head.number >= begin or head.chain != chain.chain_of(first)]
 
 

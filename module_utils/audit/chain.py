@@ -76,11 +76,12 @@ def record_of(line: str) -> Record | None:
     """Return the record of a line, or ``None`` where it is none."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or set(found) != {"number", "kind", "at", "chain", "data", "before", "digest"}:
         return None
-    whole = isinstance(found["number"], int) and isinstance(found["at"], int) and isinstance(found["data"], dict)
+    # No isinstance: what JSON calls true would be a number.
+    whole = type(found["number"]) is int and type(found["at"]) is int and isinstance(found["data"], dict)
     texts = all(isinstance(found[key], str) for key in ("kind", "chain", "before", "digest"))
     # Written as it was: else a change that means nothing to JSON would be no change.
     return found if whole and texts and line_of(found) == line.rstrip("\n") + "\n" else None
@@ -93,7 +94,12 @@ def chain_of(record: Mapping[str, Any]) -> str:
 
 def torn_digest(line: str) -> str:
     """Return the digest by which a record of kind ``torn`` names the unfinished line before it."""
-    return hashlib.sha256(line.rstrip("\n").encode("utf-8", "surrogateescape")).hexdigest()
+    text = line.rstrip("\n")
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no file was read to this; it is somebody's answer
+        raw = text.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(raw).hexdigest()
 
 
 def seen_at(text: str) -> Union[int, None]:
@@ -102,6 +108,22 @@ def seen_at(text: str) -> Union[int, None]:
         return calendar.timegm(time.strptime(text, SEEN))
     except ValueError:
         return None
+
+
+def seen_since(head: Head, since: float) -> bool:
+    """Return whether a head was seen at ``since`` (seconds since 1970) or later. One that doesn't say is held to be young."""
+    seen = seen_at(head.seen)
+    return seen is None or seen >= since
+
+
+def reach(heads: Iterable[Head], since: float) -> int:
+    """Return the number of the record that an answer has to begin at, or before: that of the oldest head seen ``since``.
+
+    The newest head counts whenever it was seen. Without heads everything is asked for.
+    """
+    heads = list(heads)
+    newest = max((head.number for head in heads), default=0)
+    return min((head.number for head in heads if seen_since(head, since)), default=newest)
 
 
 def verify(lines: Iterable[str], heads: Iterable[Head] = (), kept_since: float = 0.0) -> Verdict:
@@ -125,7 +147,8 @@ class _Verifier:
         self._faults: list[str] = []
         self._first: Record | None = None
         self._last: Record | None = None
-        self._expired: set[tuple[int, str]] = set()
+        # A list, since who writes the chain by hand may write anything there, also what no set takes.
+        self._expired: list[tuple[object, object]] = []
         self._torn: list[tuple[int, str]] = []
 
     def run(self, lines: Iterable[str]) -> Verdict:
@@ -151,7 +174,7 @@ class _Verifier:
         if self._last is not None:
             self._follows(self._last, record)
         if record["kind"] == EXPIRED:
-            self._expired.add((record["data"].get("number", -1), record["data"].get("digest", "")))
+            self._expired.append((record["data"].get("number"), record["data"].get("digest")))
         if record["kind"] == TORN:
             self._torn = [(at, digest) for at, digest in self._torn if digest != record["data"].get("line")]
         for head in self._wanted.get(number, ()):
@@ -179,12 +202,8 @@ class _Verifier:
         if first["number"] and (first["number"] - 1, first["before"]) not in self._expired:
             self._faults.append(f"the records before {first['number']} are missing, and nothing says that they were due to go")
         for head in self._heads:
-            if head.chain == chain_of(first) and head.number < first["number"] and self._is_young(head):
+            if head.chain == chain_of(first) and head.number < first["number"] and seen_since(head, self._kept_since):
                 self._faults.append(f"record {head.number} is gone, but it was seen{_when(head)} and had to be kept longer")
-
-    def _is_young(self, head: Head) -> bool:
-        seen = seen_at(head.seen)
-        return seen is None or seen >= self._kept_since
 
     def _end(self) -> None:
         if self._last is None:

@@ -18,6 +18,9 @@ DATA_UNIT = "kakehashi-data-sshd.service"
 SIGNING, SIGN_UNIT = "kakehashi-sign", "kakehashi-sign-sshd.service"
 """The program that signs is no root's; its service is: nobody but root puts a process there."""
 FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_UID", "_GID", "_EXE", "_BOOT_ID", "_SYSTEMD_UNIT")
+_OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TIME = 1 << 55
+"""Microseconds since 1970 that journald takes for no time any more."""
 LONGEST = 4096
 """Characters of a message that are kept: people choose user names, and a chain is for ever."""
 
@@ -65,6 +68,15 @@ def as_data(entry: Entry) -> dict[str, Any]:
     return asdict(entry)
 
 
+def is_entry(data: Mapping[str, Any]) -> bool:
+    """Return whether plain data is an entry as ``as_data`` gives it: whoever may write a chain may write anything there."""
+    found = [data.get(key) for key in ("host", "by", "boot", "unit", "text")]
+    # What is printable is not asked: a newer Python on the log server knows more letters.
+    texts = all(isinstance(text, str) and not _OBEYED.search(text) for text in found)
+    # No isinstance: what JSON calls true would be a number.
+    return texts and type(data.get("pid")) is int and type(data.get("at")) is int and 0 <= data["at"] < _NO_TIME
+
+
 def _vouched_for(by: str, fields: Mapping[str, Any]) -> bool:
     root = _text(fields, "_UID") == "0"
     if by == SIGNING:
@@ -80,12 +92,12 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
     value = fields.get(key)
     if isinstance(value, list):
         if all(isinstance(v, int) and v in range(256) for v in value):
-            return _printable(bytes(value).decode("utf-8", "replace"))
+            return printable(bytes(value).decode("utf-8", "replace"))
         value = next((v for v in value if isinstance(v, str)), "")
-    return _printable(value) if isinstance(value, str) else ""
+    return printable(value) if isinstance(value, str) else ""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text in one line that no terminal obeys."""
     return "".join(c if c.isprintable() else "?" for c in text)
 

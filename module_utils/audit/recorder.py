@@ -24,6 +24,8 @@ from .store import Store
 STATE = "/var/lib/kakehashi-audit"
 _BATCH = 500
 _DAY = 86400
+_ASIDE_DAYS = 28
+"""How far back a file that was set aside is taken: of what is longer ago the store doesn't know whether it has it."""
 _FIELDS = ",".join((*FIELDS, *RECORDING_FIELDS))
 
 
@@ -92,11 +94,10 @@ class Recorder:
     def turn(self) -> int:
         """Take what is new of every journal that changed; return how many entries."""
         taken = 0
-        for host, paths in self._journals():
-            newest = max(_changed(path) for path in paths)
-            if self._seen.get(host) != newest:
-                taken += self._take(host, paths)
-                self._seen[host] = newest
+        for host, paths in journals(self._settings):
+            taken += self._look(host, host, paths)
+        for host, path in set_aside(self._settings):
+            taken += self._look(host, f"{host}/{path.name}", [path])
         if time.time() - self._swept > _DAY:
             self._sweep()
         return taken
@@ -104,21 +105,20 @@ class Recorder:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._ends = True
 
-    def _journals(self) -> Iterator[tuple[str, list[Path]]]:
-        """Yield each host with its files. The name of a received file is the certificate's, which no sender can choose."""
-        received = Path(self._settings.received)
-        for host in self._settings.senders:
-            paths = [p for p in (received / f"remote-{host}.journal", *received.glob(f"remote-{host}@*.journal")) if p.exists()]
-            if paths:
-                yield host, paths
-        local = list(Path(self._settings.local).glob("*/system*.journal"))
-        if local:
-            yield self._settings.own, local
+    def _look(self, host: str, journal: str, paths: Sequence[Path]) -> int:
+        """Take what is new of a journal of ``host``, if its files changed since the last look."""
+        newest = max(_changed(path) for path in paths)
+        if self._seen.get(journal) == newest:
+            return 0
+        taken = self._take(host, journal, paths)
+        self._seen[journal] = newest
+        return taken
 
-    def _take(self, host: str, paths: Sequence[Path]) -> int:
+    def _take(self, host: str, journal: str, paths: Sequence[Path]) -> int:
+        """Take what lies behind the cursor of ``journal``."""
         taken = 0
         while True:
-            entries, chunks, cursor, count = self._read(host, paths)
+            entries, chunks, cursor, count = self._read(host, journal, paths)
             for chunk in chunks:
                 self._recordings.append(chunk)
             fresh = [e for e in entries if e.id not in self._known]
@@ -127,8 +127,8 @@ class Recorder:
             # What is in the chain is not read again, so what is to be told is kept before.
             self._alert(data)
             taken += self._store.append(ENTRY, data)
-            if cursor and cursor != self._cursors.get(host):
-                self._cursors[host] = cursor
+            if cursor and cursor != self._cursors.get(journal):
+                self._cursors[journal] = cursor
                 self._write_cursors()
             if count < _BATCH:
                 return taken
@@ -138,8 +138,8 @@ class Recorder:
             told = (use_of(entry, self._settings.break_glass) for entry in entries)
             alerts.keep(self._alerts, self._watch.fresh(use for use in told if use is not None))
 
-    def _read(self, host: str, paths: Sequence[Path]) -> tuple[list[Entry], list[Chunk], str, int]:
-        after = self._cursors.get(host)
+    def _read(self, host: str, journal: str, paths: Sequence[Path]) -> tuple[list[Entry], list[Chunk], str, int]:
+        after = self._cursors.get(journal)
         argv = [
             "journalctl",
             "--output=json",
@@ -150,7 +150,10 @@ class Recorder:
         ]
         argv += [f"--identifier={word}" for word in (*self._settings.identifiers, HOLDS)]
         argv += [f"--file={path}" for path in paths]
-        argv += [f"--after-cursor={after}"] if after else []
+        if after:
+            argv.append(f"--after-cursor={after}")
+        elif journal != host:
+            argv.append(f"--since=@{int(time.time() - _ASIDE_DAYS * _DAY)}")
         entries: list[Entry] = []
         chunks: list[Chunk] = []
         cursor, count = "", 0
@@ -180,6 +183,29 @@ class Recorder:
         draft = self._cursors_file.with_suffix(".new")
         draft.write_text(json.dumps(self._cursors), encoding="utf-8")
         draft.replace(self._cursors_file)
+
+
+def journals(settings: Settings) -> Iterator[tuple[str, list[Path]]]:
+    """Yield each host with its files. The name of a received file is the certificate's, which no sender can choose."""
+    received = Path(settings.received)
+    for host in settings.senders:
+        paths = [p for p in (received / f"remote-{host}.journal", *received.glob(f"remote-{host}@*.journal")) if p.exists()]
+        if paths:
+            yield host, paths
+    local = list(Path(settings.local).glob("*/system*.journal"))
+    if local:
+        yield settings.own, local
+
+
+def set_aside(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Yield each file that was set aside after a power cut, with its host.
+
+    They are read one by one: journalctl reads nothing at all where one of its files is past reading.
+    """
+    received = Path(settings.received)
+    for host in settings.senders:
+        yield from ((host, path) for path in sorted(received.glob(f"remote-{host}@*.journal~")))
+    yield from ((settings.own, path) for path in sorted(Path(settings.local).glob("*/system@*.journal~")))
 
 
 def _changed(path: Path) -> float:

@@ -80,12 +80,20 @@ def _audit(data: Mapping[str, Any], of: Sequence[str]) -> Seen | None:
     if of and CHAIN not in of and unplanned is None:
         return None
     faults, unread = len(data.get("faults", ())), len(data.get("unread", ()))
-    logins = len(unplanned or ()) if not of or PLAN in of else 0
+    planned = not of or PLAN in of
+    logins = len(unplanned or ()) if planned else 0
+    unannounced = sum(not use.get("window") for use in data.get("sealed", ())) if planned else 0
+    silent = len(data.get("silent", ())) if not of else 0
     chain = counted(faults, "fault of the chain", "faults of the chain")
     wrong = chain if not of or CHAIN in of else ""
     return _ended(
-        _both(wrong, counted(logins, "unplanned login")),
-        _both("" if wrong else chain, counted(unread, "log server not read", "log servers not read")),
+        _both(
+            wrong,
+            counted(logins, "unplanned login"),
+            counted(unannounced, "unannounced use of a sealed credential", "unannounced uses of sealed credentials"),
+            counted(silent, "alert that did not come", "alerts that did not come"),
+        ),
+        _both("" if wrong else chain, counted(unread, "log server or host not heard", "log servers or hosts not heard")),
     )
 
 
@@ -95,8 +103,8 @@ def _ended(wrong: str, missing: str) -> Seen:
     return ("in part", missing) if missing else ("ok", "")
 
 
-def _both(one: str, other: str) -> str:
-    return ", ".join(part for part in (one, other) if part)
+def _both(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], Seen | None]] = {

@@ -16,12 +16,16 @@ from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
 
+PATIENCE = 120
+"""Seconds for what comes by itself, on a machine that runs other tests beside."""
 CHAIN = "/var/log/kakehashi-audit"
+RECEIVED = "/var/log/journal/remote"
+SILENCE = 60
 SECRETS = "/etc/kakehashi/journal"
 # Adds one entry to a journal in the format of systemd-journal-upload.
 SEND = (
     "printf '__REALTIME_TIMESTAMP=%s000000\\n__MONOTONIC_TIMESTAMP=1\\n_BOOT_ID=48a1b20e70244439a970a8a75274c2ec\\n"
-    "MESSAGE=planted\\nSYSLOG_IDENTIFIER=sshd\\n_UID=0\\n\\n' $(date +%s) >/root/planted; "
+    "MESSAGE={word}\\nSYSLOG_IDENTIFIER=sshd\\n_UID=0\\n\\n' $(date +%s) >/root/planted; "
     "curl --silent --show-error --max-time 10 --cacert {authority} {more} --header 'Content-Type: application/vnd.fdo.journal' "
     "--header 'Transfer-Encoding: chunked' --data-binary @/root/planted --resolve log1:19532:192.0.2.78 https://log1:19532/upload"
 )
@@ -48,7 +52,17 @@ def log_in(twin: Validated, node: str) -> None:
 
 def arrived(twin: Validated, host: str, before: int) -> Callable[[], bool]:
     """Whether a login to the host arrived since there were so many."""
-    return lambda: sum("Accepted publickey for aoki" in text for text in texts(twin, host)) > before
+    return lambda: logged_in(twin, host) > before
+
+
+def logged_in(twin: Validated, host: str) -> int:
+    """How many logins of the operator to the host arrived."""
+    return sum("Accepted publickey for aoki" in text for text in texts(twin, host))
+
+
+def sending(word: str, more: str) -> tuple[str, ...]:
+    """The command of the twin that sends a word as mdx1's journal, with the certificate that is named, or none."""
+    return ("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=more, word=word))
 
 
 @pytest.fixture
@@ -61,22 +75,22 @@ def untouched(converged: Validated) -> Iterator[Validated]:
 
 @pytest.mark.parametrize("host", ["mdx1", "data1", "login1"])
 def test_a_login_is_on_the_log_server_within_seconds(converged: Validated, host: str) -> None:
-    before = sum("Accepted publickey for aoki" in text for text in texts(converged, host))
+    before = logged_in(converged, host)
     log_in(converged, host)
-    wait_until(arrived(converged, host, before), 20)
+    wait_until(arrived(converged, host, before), PATIENCE)
     said = next(text for text in reversed(texts(converged, host)) if "Accepted publickey for aoki" in text)
     source = "203.0.113.2" if host == "login1" else "192.0.2.70"
     assert re.search(rf"from {re.escape(source)} port \d+ ssh2: ED25519 SHA256:\S+$", said)
 
 
 def test_what_happens_while_the_log_server_is_away_is_sent_later(converged: Validated) -> None:
-    before = sum("Accepted publickey for aoki" in text for text in texts(converged, "mdx1"))
+    before = logged_in(converged, "mdx1")
     converged("cut", "log1/hpc")
     try:
         log_in(converged, "mdx1")
     finally:
         converged("heal", "log1/hpc")
-    wait_until(arrived(converged, "mdx1", before), 120)
+    wait_until(arrived(converged, "mdx1", before), PATIENCE)
     ids = [r["data"]["id"] for r in records(converged) if r["kind"] == "entry"]
     assert len(ids) == len(set(ids))
 
@@ -87,9 +101,11 @@ def test_only_certificates_of_this_fabric_may_send(converged: Validated) -> None
     converged("exec", "mdx1", "--", "sh", "-c", f"cd /root && {key} 2>/dev/null")
     right = f"--cert {SECRETS}/certificate.pem --key {SECRETS}/key.pem"
     for more in ("", "--cert /root/foreign.pem --key /root/foreign.key"):
-        done = converged.attempt("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=more))
+        done = converged.attempt(*sending("refused", more))
         assert done.returncode != 0 or "OK" not in done.stdout, (more, done.stdout)
-    assert "OK" in converged("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=right))
+    assert "OK" in converged(*sending("admitted", right))
+    wait_until(lambda: "admitted" in texts(converged, "mdx1"), PATIENCE)
+    assert "refused" not in texts(converged, "mdx1")
 
 
 def test_without_the_check_anybody_may_send(untouched: Validated) -> None:
@@ -101,9 +117,10 @@ def test_without_the_check_anybody_may_send(untouched: Validated) -> None:
     )
     start = f'systemctl stop kakehashi-journal; systemd-run --quiet --unit loose python3 -c "{loose}"'
     untouched("exec", "log1", "--", "sh", "-c", start)
-    send = ("exec", "mdx1", "--", "sh", "-c", SEND.format(authority=f"{SECRETS}/authority.pem", more=""))
-    wait_until(lambda: "OK" in untouched.attempt(*send).stdout, 30)
-    wait_until(lambda: "planted" in texts(untouched, "mdx1"), 20)
+    # A word of its own: what the test before sent is in the chain already.
+    send = sending("smuggled", "")
+    wait_until(lambda: "OK" in untouched.attempt(*send).stdout, PATIENCE)
+    wait_until(lambda: "smuggled" in texts(untouched, "mdx1"), PATIENCE)
 
 
 def test_the_chain_only_grows(converged: Validated) -> None:
@@ -116,7 +133,9 @@ def test_the_chain_only_grows(converged: Validated) -> None:
 def audited(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the evidence of one audit is kept, which saw the chain as it was."""
     directory = tmp_path_factory.mktemp("audit")
+    before = logged_in(converged, "mdx1")
     log_in(converged, "mdx1")
+    wait_until(arrived(converged, "mdx1", before), PATIENCE)
     done = converged.playbook("audit", "-e", f"audit_evidence={directory}", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
@@ -131,9 +150,84 @@ def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
     found = newest(audited)
     assert found["holds"]
     assert found["heads"]["log1"]["number"] > 0
-    login = next(n for n in reversed(found["logins"]) if n["host"] == "mdx1")
-    assert (login["user"], login["source"], login["address"]) == ("aoki", "192.0.2.70", "192.0.2.101")
+    # Others' tests log in there as other people.
+    login = next(n for n in reversed(found["logins"]) if (n["host"], n["user"]) == ("mdx1", "aoki"))
+    assert (login["source"], login["address"]) == ("192.0.2.70", "192.0.2.101")
     assert login["key"].startswith("SHA256:")
+
+
+def ended(twin: Validated, directory: Path, *words: str) -> tuple[int, str]:
+    """How an audit ended, and what it printed, in one line."""
+    done = twin.playbook("audit", "-e", f"audit_evidence={directory}", *words)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_host_that_sends_nothing_is_told(converged: Validated, tmp_path: Path) -> None:
+    """Its logins are missed, and the chain is whole."""
+    bound = ("-e", f"audit_silence_seconds={SILENCE}")
+    before = logged_in(converged, "mdx1")
+    converged("exec", "mdx1", "--", "systemctl", "stop", "systemd-journal-upload")
+    try:
+        log_in(converged, "mdx1")
+        quiet = f"test $(stat -c %Y {RECEIVED}/remote-mdx1.journal) -lt $(($(date +%s) - {SILENCE}))"
+        wait_until(lambda: converged.attempt("exec", "log1", "--", "sh", "-c", quiet).returncode == 0, SILENCE + PATIENCE)
+        status, said = ended(converged, tmp_path, *bound)
+        assert logged_in(converged, "mdx1") == before
+    finally:
+        converged("exec", "mdx1", "--", "systemctl", "start", "systemd-journal-upload")
+    assert status == 2, said
+    assert re.search(
+        r"mdx1: nothing of its journal came since [-0-9]+ [0-9:]+ \(UTC\), so who logged in there is not known", said
+    )
+    assert "log servers or hosts not heard" in said
+    found = newest(tmp_path)
+    named = {row.partition(":")[0] for row in found["unread"]}
+    assert "mdx1" in named
+    assert "log1" not in named, "the audit itself just logged in there"
+    assert (found["faults"], found["holds"]) == ([], False)
+    wait_until(arrived(converged, "mdx1", before), PATIENCE)
+    status, said = ended(converged, tmp_path)
+    assert status == 0, said
+
+
+def test_a_log_server_that_receives_nothing_is_told(converged: Validated, tmp_path: Path) -> None:
+    converged("exec", "log1", "--", "systemctl", "stop", "kakehashi-journal")
+    try:
+        status, said = ended(converged, tmp_path)
+    finally:
+        converged("exec", "log1", "--", "systemctl", "start", "kakehashi-journal")
+    assert status == 2, said
+    assert "log1: nothing is received there now, kakehashi-journal.service does not run" in said
+    before = logged_in(converged, "mdx1")
+    log_in(converged, "mdx1")
+    wait_until(arrived(converged, "mdx1", before), PATIENCE)
+    status, said = ended(converged, tmp_path)
+    assert status == 0, said
+
+
+def test_a_bound_that_is_none_is_refused_before_anything_is_read(converged: Validated, tmp_path: Path) -> None:
+    status, said = ended(converged, tmp_path, "-e", "audit_silence_seconds=never")
+    assert status != 0
+    assert "audit_silence_seconds is 'never', which is no number of seconds: write one, at least 1" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_power_cut_set_aside_is_taken_too(untouched: Validated) -> None:
+    made = (
+        "set -e; systemctl stop kakehashi-audit; "
+        "printf '__REALTIME_TIMESTAMP=%s000000\\n__MONOTONIC_TIMESTAMP=1\\n_BOOT_ID=48a1b20e70244439a970a8a75274c2ec\\n"
+        "MESSAGE=aside\\nSYSLOG_IDENTIFIER=sshd\\n_UID=0\\n\\n' $(date +%s) | "
+        "/usr/lib/systemd/systemd-journal-remote --split-mode=none --output=/root/aside.journal -; "
+        f"mv /root/aside.journal {RECEIVED}/remote-mdx1@0123456789abcdef-0123456789abcdef.journal~; "
+        # Another is past reading, which hides none of the rest.
+        f"echo x >{RECEIVED}/remote-mdx1@0000000000000000-0000000000000000.journal~; systemctl start kakehashi-audit"
+    )
+    before = logged_in(untouched, "mdx1")
+    untouched("exec", "log1", "--", "sh", "-c", made)
+    wait_until(lambda: "aside" in texts(untouched, "mdx1"), PATIENCE)
+    log_in(untouched, "mdx1")
+    wait_until(arrived(untouched, "mdx1", before), PATIENCE)
+    assert texts(untouched, "mdx1").count("aside") == 1
 
 
 @pytest.mark.parametrize("name", TAMPERING)

@@ -14,17 +14,26 @@ import pytest
 from module_utils.audit import chain, command, store
 from module_utils.audit.chain import Head, Record
 from module_utils.audit.plan import PlanError
+from module_utils.fabric.logs import senders
 from module_utils.fabric.model import Fabric, Override
+from module_utils.fabric.paths import all_paths
 from plugin_utils import audit
+from plugin_utils.audit import Bounds
 from plugin_utils.inventory import load_fabric
 
 ROOT = Path(__file__).parents[3]
 ME = ("aoki", "2026-12-01T000000Z")
+TWIN = load_fabric(ROOT / "inventories/twin")
+SENDERS = ("log1", *senders(TWIN.hosts["log1"], tuple(all_paths(TWIN))))
 
 
 @pytest.fixture(scope="module")
 def fabric() -> Fabric:
-    return load_fabric(ROOT / "inventories/twin")
+    return TWIN
+
+
+OTHER: tuple[object, ...] = (None, [], {}, True)
+BY_HAND: dict[str, object] = {"host": "mdx1", "at": 1, "by": "sshd", "pid": 1, "boot": "b", "unit": "", "text": "x"}
 
 
 def days_ago(days: int) -> str:
@@ -50,7 +59,18 @@ def emptied(records: list[Record]) -> Record:
 
 def answer(records: list[Record], faults: tuple[str, ...] = ()) -> dict[str, Any]:
     lines = [chain.line_of(record).rstrip("\n") for record in records]
-    return {"log1": {"lines": lines, "faults": faults, "growing_only": True, "recording": True}}
+    came = dict.fromkeys(SENDERS, int(datetime.now(UTC).timestamp()))
+    return {
+        "log1": {
+            "lines": lines,
+            "faults": list(faults),
+            "growing_only": True,
+            "recording": True,
+            "receiving": True,
+            "newest": came,
+            "untold": 0,
+        }
+    }
 
 
 def declared(fabric: Fabric, value: object, *, known: bool = True) -> Fabric:
@@ -80,6 +100,183 @@ def test_a_head_of_another_chain_is_told_wherever_it_was(fabric: Fabric) -> None
     heads = {"log1": [head(other, 60), head(records[2], 1)]}
     found = audit.audit(fabric, answer(records[2:]), heads, None, ME)
     assert found.faults == [f"log1: this is another chain than the one that was seen at {heads['log1'][0].seen}"]
+
+
+@pytest.mark.parametrize(("begin", "told"), [(0, []), (2, []), (3, [2]), (6, [2, 5]), (9, [2, 5])])
+def test_an_answer_reaches_back_to_all_that_was_seen_in_the_days_asked_for(fabric: Fabric, begin: int, told: list[int]) -> None:
+    """Root on the log server lets the module answer with less, and what lies before the newest head is dropped unseen."""
+    records = grown(11)
+    heads = {"log1": [head(records[2], 60), head(records[5], 40), head(records[9], 1)]}
+    found = audit.audit(fabric, answer(records[begin:]), heads, None, ME, Bounds(days=0))
+    seen = {h.number: h.seen for h in heads["log1"]}
+    wanted = [f"log1: record {n} is gone, but it was seen at {seen[n]} and had to be kept longer" for n in told]
+    if begin:
+        wanted.insert(0, f"log1: the records before {begin} are missing, and nothing says that they were due to go")
+    assert found.faults == wanted
+    assert found.holds is (begin == 0)
+    lately = audit.audit(fabric, answer(records[begin:]), heads, None, ME, Bounds(days=50)).faults
+    assert len(lately) == (begin > 5)
+    # What the module is asked for is what has to be there.
+    assert chain.reach(heads["log1"], Bounds(days=0).since) == 2
+    assert chain.reach(heads["log1"], Bounds(days=50).since) == 5
+    assert chain.reach(heads["log1"], Bounds(days=7).since) == 9
+    assert audit.audit(fabric, answer(records[9:]), heads, None, ME, Bounds(days=7)).faults == []
+
+
+def test_records_that_were_due_to_go_are_not_asked_for(fabric: Fabric) -> None:
+    records = grown(6)
+    last = records[2]
+    told = chain.linked(records[-1], chain.EXPIRED, 9, {"number": 2, "digest": last["digest"], "days": 731})
+    heads = {"log1": [head(records[1], 900), head(records[5], 1)]}
+    assert audit.audit(fabric, answer([*records[3:], told]), heads, None, ME, Bounds(days=0)).faults == []
+
+
+def heard(**came: int | None) -> dict[str, Any]:
+    """What the log server answers where some host's newest entry is so many seconds old, or never came."""
+    found = answer(grown(2))
+    now = int(datetime.now(UTC).timestamp())
+    for host, seconds in came.items():
+        if seconds is None:
+            del found["log1"]["newest"][host]
+        else:
+            found["log1"]["newest"][host] = now - seconds
+    return found
+
+
+def test_a_host_of_which_nothing_comes_is_told(fabric: Fabric) -> None:
+    assert audit.audit(fabric, heard(mdx1=86000), {}, None, ME).holds
+    found = audit.audit(fabric, heard(mdx1=90000, mdx2=None), {}, None, ME)
+    assert not found.holds
+    assert len(found.unread) == 2
+    assert found.unread[0].startswith("mdx1: nothing of its journal came since 2")
+    assert found.unread[0].endswith("who logged in there is not known; journalctl -u systemd-journal-upload there says why")
+    assert found.unread[1] == (
+        "mdx2: nothing of its journal ever came, so who logged in there is not known; run playbooks/site.yml"
+    )
+    assert audit.verdict(found).startswith("The audit does not hold: 2 log servers or hosts not heard.")
+    assert "Not read, or nothing came (2)" in list(audit.report_lines(found, fabric, "here"))
+    assert audit.evidence(found, fabric, ME[1], ())["unread"] == found.unread
+    # The bound is the run's.
+    assert audit.audit(fabric, heard(mdx1=90000), {}, None, ME, Bounds(silence=100_000)).holds
+    assert [u.partition(":")[0] for u in audit.audit(fabric, heard(mdx1=90), {}, None, ME, Bounds(silence=60)).unread] == ["mdx1"]
+
+
+def test_the_log_servers_own_journal_counts_too(fabric: Fabric) -> None:
+    found = audit.audit(fabric, heard(log1=90000), {}, None, ME)
+    assert len(found.unread) == 1
+    assert found.unread[0].endswith("systemctl status systemd-journald there says why")
+
+
+def test_a_host_that_the_log_server_does_not_know_is_told(fabric: Fabric) -> None:
+    """It was declared, and site.yml did not run since; and what is sent by hosts that nobody declares is nobody's."""
+    found = answer(grown(2))
+    found["log1"]["newest"] = {"log1": found["log1"]["newest"]["log1"], "stranger": 1}
+    assert [row.partition(":")[0] for row in audit.audit(fabric, found, {}, None, ME).unread] == list(SENDERS[1:])
+
+
+@pytest.mark.parametrize(("part", "words"), [("receiving", "received"), ("recording", "recorded")])
+def test_a_log_server_that_takes_nothing_is_told(fabric: Fabric, part: str, words: str) -> None:
+    for off in ({part: False}, {}):
+        found = answer(grown(2))
+        del found["log1"][part]
+        found["log1"].update(off)
+        result = audit.audit(fabric, found, {}, None, ME)
+        assert not result.holds
+        assert len(result.unread) == 1
+        assert result.unread[0].startswith(f"log1: nothing is {words} there now, kakehashi-")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("days", value) for value in ("", "a week", "-1", 1.5, None, True, "9" * 20)),
+        *(("silence", value) for value in ("", "an hour", 0, "0", "-1", None)),
+    ],
+)
+def test_bounds_that_are_none_are_one_sentence(name: str, value: object) -> None:
+    variable = {"days": "audit_days", "silence": "audit_silence_seconds"}[name]
+    with pytest.raises(PlanError, match=f"^{variable} is .*, which is no number of (days|seconds): write one, ") as caught:
+        audit.bounds(**{"days": 30, "silence": 86400, name: value})
+    assert "\n" not in str(caught.value)
+    assert audit.bounds("0", "1") == Bounds(0, 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"host": "mdx1", "at": 1, "pid": 1, "boot": "b", "unit": "", "text": "x"},
+        *({**BY_HAND, key: value} for key in BY_HAND for value in OTHER),
+        {**BY_HAND, "at": 1 << 70},
+        {**BY_HAND, "at": -1},
+        {**BY_HAND, "text": "\x1b]0;x"},
+        {**BY_HAND, "text": "\ud800"},
+    ],
+)
+def test_entries_that_nobody_writes_are_told(fabric: Fabric, data: dict[str, Any]) -> None:
+    records = grown(1)
+    records.append(chain.linked(records[-1], chain.ENTRY, 2, data))
+    records.append(accepted(records[-1], "aoki", 3))
+    found = audit.audit(fabric, answer(records), {}, [], ME)
+    assert found.faults == ["log1: record 1 is no entry as kakehashi-audit writes it: it was written by hand"]
+    assert [login.user for login in found.logins] == ["aoki"]
+    list(audit.report_lines(found, fabric, "here"))
+    json.dumps(audit.evidence(found, fabric, ME[1], ()))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lines": 1},
+        {"lines": [1]},
+        {"lines": [[]]},
+        {"faults": [[]]},
+        {"faults": None},
+        {"untold": "x"},
+        {"newest": []},
+        {"newest": 1},
+    ],
+)
+def test_an_answer_of_other_types_is_one_sentence(fabric: Fabric, more: dict[str, Any]) -> None:
+    found = audit.audit(fabric, {"log1": {**answer(grown(2))["log1"], **more}}, {}, None, ME)
+    assert found.unread == ["log1: what it answered is no answer of audit_chain: somebody there falsifies it"]
+    assert not found.holds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "1",
+        "null",
+        '"x"',
+        "no json",
+        "[" * 100_000,
+        '{"fabric": "FABRIC", "heads": []}',
+        '{"fabric": "FABRIC", "heads": {"log1": 1}}',
+        '{"fabric": "FABRIC", "heads": {"log1": []}}',
+        '{"fabric": "FABRIC", "heads": {"log1": {"chain": "c", "number": 1}}}',
+        '{"fabric": "FABRIC", "heads": {"log1": {"chain": "c", "number": "1", "digest": "d"}}}',
+        '{"fabric": "FABRIC", "heads": {"log1": {"chain": "c", "number": 1, "digest": []}}}',
+        '{"fabric": "FABRIC", "heads": {"log1": {"chain": "c", "number": 1, "digest": "d", "new": "x"}}}',
+        '{"fabric": "FABRIC", "forgotten": 1}',
+    ],
+    ids=str,
+)
+def test_evidence_that_is_none_is_one_sentence(tmp_path: Path, fabric: Fabric, text: str) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/audit.json").write_text(text.replace("FABRIC", fabric.name))
+    with pytest.raises(PlanError) as caught:
+        audit.earlier_heads(tmp_path, fabric.name)
+    assert str(caught.value) == f"{tmp_path}/1/audit.json is no evidence of an audit: move it away, then run again"
+
+
+def test_evidence_that_cannot_be_read_is_named_so(tmp_path: Path, fabric: Fabric) -> None:
+    (tmp_path / "1/audit.json").mkdir(parents=True)
+    with pytest.raises(PlanError) as caught:
+        audit.earlier_heads(tmp_path, fabric.name)
+    words = "can't be read (Is a directory), but holds what was seen of the logs: make it readable, then run again"
+    assert str(caught.value) == f"{tmp_path}/1/audit.json {words}"
 
 
 @pytest.mark.parametrize(("days", "whole"), [(None, False), (100, True), ("100", True), (500, False)])
@@ -137,6 +334,7 @@ def test_what_a_log_server_is_asked(tmp_path: Path, fabric: Fabric) -> None:
     (tmp_path / "1/audit.json").write_text(json.dumps(data))
     asked = audit.setup([str(ROOT / "inventories/twin")], str(tmp_path))["log1"]
     assert asked["heads"] == [asdict(seen)]
+    assert asked["reach"] == seen.number
     assert abs(datetime.now(UTC).timestamp() - 731 * 86400 - asked["kept_since"]) < 60
     assert audit.setup([str(ROOT / "inventories/twin")], str(tmp_path), ["log1"])["log1"]["heads"] == []
 

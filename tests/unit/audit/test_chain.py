@@ -126,6 +126,29 @@ def test_a_line_that_a_power_cut_left_is_named_by_the_next_record() -> None:
     assert chain.verify([*texts(records), torn + "x\n", chain.line_of(ended)]).faults == ("line 3 can't be read",)
 
 
+@pytest.mark.parametrize("value", [[], {}, None, 7.5, "1", [[1]]])
+def test_what_nobody_writes_as_due_to_go_counts_for_nothing(value: Any) -> None:
+    records = made([{"a": 1}, {"b": 2}, {"c": 3}])
+    for data in ({"number": value, "digest": records[1]["digest"]}, {"number": 1, "digest": value}, {"line": value}, {}):
+        for kind in (chain.EXPIRED, chain.TORN):
+            told = chain.linked(records[-1], kind, 9, data)
+            assert chain.verify(texts([*records[2:], told])).faults == (
+                "the records before 2 are missing, and nothing says that they were due to go",
+            )
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '"\ud800"', "\ud800", "9" * 9999])
+def test_lines_that_no_file_holds_are_told(text: str) -> None:
+    records = made([{"a": 1}])
+    assert chain.verify([*texts(records), text]).faults == ("line 3 can't be read",)
+
+
+@pytest.mark.parametrize("key", ["number", "at"])
+def test_what_json_calls_true_is_no_number(key: str) -> None:
+    record = {**made([{"a": 1}])[1], key: True}
+    assert chain.record_of(chain.line_of(record)) is None
+
+
 def test_what_was_due_to_go_may_be_missing() -> None:
     records = made([{"a": 1}, {"b": 2}, {"c": 3}])
     assert chain.verify(texts(records[2:])).faults == (

@@ -139,7 +139,7 @@ def test_the_recorder_keeps_what_is_to_be_told(tmp_path: Path, monkeypatch: pyte
     watching = Recorder(settings, store, tmp_path, Recordings(tmp_path / "recordings"))  # type: ignore[arg-type]
     read = [Entry(**ALERT), Entry(**LOGIN)]
     monkeypatch.setattr(watching, "_read", lambda *_: (read, [], "", 2))
-    assert watching._take("mdx1", []) == 2
+    assert watching._take("mdx1", "mdx1", []) == 2
     assert [path.name for path in store.waiting] == ([f"{ALARM}{AT}.json"] if command else []), "before it is in the chain"
     assert len(store.kept) == 2
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from module_utils.audit.logins import Login
+from module_utils.audit.uses import JudgedUse
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.drift import Drift
 from module_utils.matrix.judge import Difference, Judgement
@@ -118,9 +120,20 @@ def test_an_audit_by_chain_and_plan(fabric: Fabric) -> None:
     torn = written(unplanned=[], faults=["a record is missing"])
     assert ended("audit", torn, "chain") == ("failed", "1 fault of the chain")
     assert ended("audit", torn, "plan") == ("in part", "1 fault of the chain")
-    assert ended("audit", written(unread=["log1: off"])) == ("in part", "1 log server not read")
+    assert ended("audit", written(unread=["log1: off"])) == ("in part", "1 log server or host not heard")
     data = {**written(), "unplanned": [{}]}
     assert ended("audit", data, "plan") == ended("audit", data) == ("failed", "1 unplanned login")
+    mute = written(unplanned=[], silent=["mdx1: no alert", "log1: 2 alerts wait"])
+    assert ended("audit", mute) == ("failed", "2 alerts that did not come")
+    assert ended("audit", mute, "chain") == ended("audit", mute, "plan") == ("ok", "")
+    login = Login("breakglass", "mdx1", "192.0.2.70", 5, 1)
+    used = written(unplanned=[], sealed=[JudgedUse(login, "", False, True), JudgedUse(login, "a drill", True, True)])
+    assert ended("audit", used) == ended("audit", used, "plan") == ("failed", "1 unannounced use of a sealed credential")
+    assert ended("audit", used, "chain") == ("ok", "")
+    assert ended("audit", written(sealed=[JudgedUse(login, "", False, True)])) == (
+        "failed",
+        "1 unannounced use of a sealed credential",
+    )
 
 
 def test_each_attempt_has_its_newest_result() -> None:
