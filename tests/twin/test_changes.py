@@ -19,7 +19,7 @@ from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
 SHORTEST = int(os.environ.get("KAKEHASHI_CHANGE_SECONDS", "30"))  # of the timer, in seconds
-LONGEST = 600  # where a busy machine takes longer to make the mistakes, a round is gone through again with twice the seconds
+LONGEST = 480  # where a busy machine takes longer to make the mistakes, a round is gone through again with twice the seconds
 LATE = 90  # seconds that arming, a timer and a start may take together on a busy machine
 HANGS = 10  # seconds that a login takes to fail where nothing answers
 MADE = "var/tmp/mistake-made"

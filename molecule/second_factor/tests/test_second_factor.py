@@ -140,7 +140,7 @@ def test_a_secret_is_handed_over_once_and_shown_nowhere(enrolled: tuple[Device, 
         "root",
     ]
     assert LOGIN.run(f"sudo -u sato ls {KEPT}/secrets").returncode != 0
-    assert device.key not in LOGIN.out("journalctl --no-pager")
+    assert device.key not in LOGIN.out("journalctl --sync; journalctl --no-pager")
 
 
 def test_a_key_alone_is_not_enough(device: Device) -> None:
