@@ -49,6 +49,10 @@ class ByHand:
         defaults = ("-i", LAPTOP, "-o", "StrictHostKeyChecking=accept-new", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
         return self.attempt("exec", origin, "--", "ssh", *options, *defaults, login, "true")
 
+    def timers(self, node: str) -> str:
+        """When each timer of a node fired last. Its job may change files at any moment, whatever else is done there."""
+        return self("exec", node, "--", "systemctl", "show", "--property=Id,LastTriggerUSec", "*.timer")
+
     def playbook(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook from the operators' host."""
         inventories = [word for source in (INVENTORY, self.state / "overlay") for word in ("-i", str(source))]

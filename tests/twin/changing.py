@@ -16,7 +16,7 @@ from tests.twin.validated import Validated
 
 HERE = Path(__file__).parent / "changes"
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300  # seconds, for a busy machine
+PATIENCE = 600  # seconds, for a busy machine
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
@@ -47,7 +47,7 @@ def settled(twin: Validated, host: str) -> bool:
     return not pending(twin, host)
 
 
-def fresh_login(twin: Validated, host: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
+def fresh_login(twin: Validated, host: str, seconds: int = 60) -> subprocess.CompletedProcess[str]:
     """Log in to a host as the operator does, over connections of its own, and become root."""
     options = ("-F", str(twin.state / "ssh/config-fresh"), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}")
     return log_in([sys.executable, "-m", "twin", "--name", twin.name, "run", "--", "ssh", *options, host, "sudo", "-n", "true"])
@@ -64,6 +64,18 @@ class Run:
     def names(self) -> list[str]:
         """The tasks that began."""
         return self.notes.read_text().splitlines() if self.notes.exists() else []
+
+    def took(self, first: str, last: str) -> float:
+        """Return the seconds from a task (how its name ends) to the next of another name; the most, where a run has several."""
+        times = map(float, self.notes.with_suffix(".at").read_text().splitlines())
+        most, since = 0.0, None
+        for name, at in zip(self.names, times, strict=True):
+            if name.endswith(first):
+                since = at
+            elif name.endswith(last) and since is not None:
+                most, since = max(most, at - since), None
+        assert most, f"{first} and {last} are not among {self.names}"
+        return most
 
     def held(self) -> None:
         """Wait until the run is held at its boundary."""

@@ -35,7 +35,7 @@ class Twin:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "twin", "--name", self.name, *words]
 
-    def __call__(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*words), cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
 
     def ok(self, *words: str) -> str:
@@ -54,7 +54,7 @@ class Twin:
     def state_of(self, node: str) -> str:
         return next(str(row["state"]) for row in self.status()["nodes"] if row["name"] == node)
 
-    def fresh_ssh(self, node: str, *words: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
+    def fresh_ssh(self, node: str, *words: str, seconds: int = 60) -> subprocess.CompletedProcess[str]:
         """Log in by the operators' way, over connections that nobody else uses."""
         config = str(self.state / "ssh/config-fresh")
         return log_in(self.command("run", "--", "ssh", "-F", config, "-o", f"ConnectTimeout={seconds}", node, *words))
@@ -77,7 +77,7 @@ def log_in(command: list[str], timeout: float = 300) -> subprocess.CompletedProc
     return subprocess.CompletedProcess(command, status, *texts)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Return once `condition` holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

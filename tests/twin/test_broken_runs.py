@@ -14,6 +14,7 @@ from tests.twin.changing import Run, Runs, cut_shared_connections, fresh_login, 
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
+ARMED = "Arm the way back"
 BETWEEN_ROLES = "packet_filter : Look whether nft is installed"
 BEFORE_CONFIRMATION = "Confirm"
 BEFORE_THE_RULESET = "packet_filter : Load the ruleset"
@@ -24,7 +25,9 @@ SAMPLE = {
     "infra1": "login_restriction : Reload sshd",
     "data1": "Log in afresh",
 }
-HELD = 120  # seconds until a killed run is undone: more than four runs at once take to get there on a busy machine
+# Seconds until runs that are killed or held there are undone: at least so many, and MORE times what a run just took to get there,
+# since four at once and other tests' beside them take longer.
+HELD, SHORT, SHORTEST, MORE = 120, 60, 30, 4
 SWEPT = ("mdx1", "mdx2", "infra1")
 
 
@@ -32,6 +35,11 @@ def wanted(number: int, hosts: str, seconds: int = 600) -> tuple[str, ...]:
     """Arguments by which login_restriction and packet_filter change, harmlessly, on some hosts."""
     values = {"login_restriction_max_sessions": number, "packet_filter_log_rate": f"{number}/minute", "change_seconds": seconds}
     return ("-e", json.dumps(values), "--limit", hosts)
+
+
+def enough(run: Run, last: str, least: int) -> int:
+    """Seconds in which a run like this one gets from arming to a task, on a machine that is busier by then."""
+    return max(least, round(MORE * run.took(ARMED, last)))
 
 
 def is_after(text: str, number: int) -> bool:
@@ -55,9 +63,11 @@ def in_order(run: Run) -> str:
 def killed(runs: Runs) -> dict[str, tuple[list[str], list[str]]]:
     """The state of each host of the sample before its run was killed, and when its change was over."""
     twin = runs.twin
-    in_order(runs.site(*wanted(20, ",".join(SAMPLE))))  # what arming leaves for good is there before
+    first = runs.site(*wanted(20, ",".join(SAMPLE)))
+    in_order(first)  # what arming leaves for good is there before
+    seconds = enough(first, BEFORE_CONFIRMATION, HELD)
     before = {host: state(twin, host) for host in SAMPLE}
-    started = [runs.site(*wanted(21, host, HELD), kill_at=where) for host, where in SAMPLE.items()]
+    started = [runs.site(*wanted(21, host, seconds), kill_at=where) for host, where in SAMPLE.items()]
     assert [run.killed for run in started] == [True] * len(started), started[0].end()
     cut_shared_connections(twin)  # the whole controller is gone
     for host in SAMPLE:
@@ -158,9 +168,11 @@ def test_a_host_that_answers_a_forbidden_origin_undoes_its_change(runs: Runs) ->
 def test_a_run_that_takes_longer_than_its_time_writes_nothing_more(runs: Runs) -> None:
     """Were the ruleset loaded after the timer had put the host back, nothing would undo it any more."""
     twin = runs.twin
-    in_order(runs.site(*wanted(37, "mdx2")))
+    first = runs.site(*wanted(37, "mdx2"))
+    in_order(first)
+    seconds = enough(first, BEFORE_THE_RULESET, SHORT)
     before = state(twin, "mdx2")
-    run = runs.site(*wanted(38, "mdx2", 60), hold_at=BEFORE_THE_RULESET)  # more than a busy machine takes to get there
+    run = runs.site(*wanted(38, "mdx2", seconds), hold_at=BEFORE_THE_RULESET)
     run.held()
     wait_for("mdx2 undone by its timer", lambda: not pending(twin, "mdx2"))
     # What a module that doesn't look would write now.
@@ -193,27 +205,28 @@ def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -
 @pytest.mark.slow
 def test_killed_at_every_boundary(runs: Runs) -> None:
     """Each host takes its share of the boundaries; while one waits for its timer, others run."""
-    names = boundaries(runs, 50)
+    run = watched(runs, 50)
+    names, seconds = run.names, enough(run, BEFORE_CONFIRMATION, SHORTEST)
     assert {BETWEEN_ROLES, BEFORE_CONFIRMATION} <= set(names)
     share = [list(range(1 + i, len(names) + 1, len(SWEPT))) for i in range(len(SWEPT))]
     ended = Event()
     with ThreadPoolExecutor() as pool:
         try:
-            wrong = list(pool.map(sweep, [runs] * len(SWEPT), SWEPT, share, [ended] * len(SWEPT)))
+            wrong = list(pool.map(partial(sweep, runs, seconds=seconds, ended=ended), SWEPT, share))
         finally:
             ended.set()  # the pool waits for all; with Ctrl-C each ends at its next boundary
     assert [words for part in wrong for words in part] == []
 
 
-def boundaries(runs: Runs, number: int) -> list[str]:
-    """Return the tasks of a run that changes both roles on a host."""
+def watched(runs: Runs, number: int) -> Run:
+    """Return a run that changed both roles on a host."""
     in_order(runs.site(*wanted(number, ",".join(SWEPT))))
     run = runs.site(*wanted(number + 1, SWEPT[0]))
     in_order(run)
-    return run.names
+    return run
 
 
-def sweep(runs: Runs, host: str, numbers: list[int], ended: Event) -> list[str]:
+def sweep(runs: Runs, host: str, numbers: list[int], *, seconds: int, ended: Event) -> list[str]:
     """Kill a run at each of these boundaries, wait for the timer, look, and run again; return in words what was wrong.
 
     Ends early once ``ended`` is set.
@@ -225,7 +238,7 @@ def sweep(runs: Runs, host: str, numbers: list[int], ended: Event) -> list[str]:
             break
         value += 1
         before = policy(runs.twin, host)
-        run = runs.site(*wanted(value, host, 30), kill_at=str(number))
+        run = runs.site(*wanted(value, host, seconds), kill_at=str(number))
         if not run.killed:
             wrong.append(f"{host}: the run ended before boundary {number}: {run.end()}")
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,10 +30,18 @@ NOT_FOR_ACCOUNTS = (
 NEVER_SENT = ("udp,192.0.2.101,22", "udp,2001:db8:0:2102::41,53", "other,192.0.2.101,0", "other,2001:db8:0:2102::41,0")
 
 
-def reached(twin: Validated, host: str, uid: int, *places: str) -> set[str]:
-    """Return which of the places a process of a user reaches. It may send raw packets, as ping may, whoever starts it."""
+# Seconds for what has to be reached on a busy machine, and for what has to stay without an answer.
+LONG, SHORT = 60, 2
+
+
+def reached(twin: Validated, host: str, uid: int, *places: str, surely: Collection[str] = ()) -> set[str]:
+    """Return which of the places a process of a user reaches. It may send raw packets, as ping may, whoever starts it.
+
+    Those that the test expects to be reached (``surely``) are waited for patiently, others as long as is needed.
+    """
     user = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
-    said = json.loads(twin("exec", host, "--", *user, "python3", "-", *places, text=REACH))
+    tried = [f"{place},{LONG if place in surely else SHORT}" for place in places]
+    said = json.loads(twin("exec", host, "--", *user, "python3", "-", *tried, text=REACH))
     return {place for place, result in said.items() if result != "blocked"}
 
 
@@ -49,13 +57,13 @@ def unconfined(twin: Validated, host: str) -> Iterator[None]:
 
 
 def test_an_account_goes_on_from_the_login_server_to_its_nodes_only(converged: Validated) -> None:
-    assert reached(converged, "login1", SATO, *MDX1, *NOT_FOR_ACCOUNTS, *NEVER_SENT) == set(MDX1)
+    assert reached(converged, "login1", SATO, *MDX1, *NOT_FOR_ACCOUNTS, *NEVER_SENT, surely=MDX1) == set(MDX1)
     assert reached(converged, "login1", KATO, *MDX1, *NOT_FOR_ACCOUNTS) == set()
 
 
 def test_without_the_rule_it_reaches_what_the_login_server_does(converged: Validated) -> None:
     with unconfined(converged, "login1"):
-        assert set(NOT_FOR_ACCOUNTS) <= reached(converged, "login1", KATO, *NOT_FOR_ACCOUNTS, *MDX1)
+        assert set(NOT_FOR_ACCOUNTS) <= reached(converged, "login1", KATO, *NOT_FOR_ACCOUNTS, *MDX1, surely=NOT_FOR_ACCOUNTS)
     # Packets without ports all belong to one stream, which was let through a moment ago: connection tracking knows it.
     again = [place for place in NOT_FOR_ACCOUNTS if not place.startswith("other")]
     assert reached(converged, "login1", KATO, *again) == set()
@@ -64,7 +72,7 @@ def test_without_the_rule_it_reaches_what_the_login_server_does(converged: Valid
 def test_the_host_and_its_operators_keep_their_flows(converged: Validated) -> None:
     declared = {place for place in (*MDX1, *NOT_FOR_ACCOUNTS) if place.startswith("tcp")}
     for uid in (0, AOKI):
-        assert reached(converged, "login1", uid, *declared) == declared
+        assert reached(converged, "login1", uid, *declared, surely=declared) == declared
     # An operator's jump is opened by a process of his own there.
     jump = converged.attempt("run", "--", "ssh", "-F", str(converged.state / "ssh/config-fresh"), "data1", "true")
     assert jump.returncode == 0, jump.stderr
@@ -75,9 +83,11 @@ def test_on_a_node_an_account_reads_data_and_talks_to_itself_only(converged: Val
     other = ("tcp,192.0.2.75,80", "tcp,2001:db8:0:2102::15,80", "tcp,192.0.2.70,22", "tcp,192.0.2.102,22")
     ports_of_root = ("tcp,127.0.0.1,22", "tcp,::1,22", "udp,127.0.0.1,53", "other,127.0.0.1,0")
     everything = (*DATA1, *itself, *other, *ports_of_root, "udp,192.0.2.72,2022")
-    assert reached(converged, "mdx1", SATO, *everything) == {*DATA1, *itself}
+    confined = {*DATA1, *itself}
+    assert reached(converged, "mdx1", SATO, *everything, surely=confined) == confined
     with unconfined(converged, "mdx1"):
-        assert {*DATA1, *itself, *ports_of_root, "tcp,192.0.2.75,80"} <= reached(converged, "mdx1", SATO, *everything)
+        more = {*confined, *ports_of_root, "tcp,192.0.2.75,80"}
+        assert more <= reached(converged, "mdx1", SATO, *everything, surely=more)
 
 
 def test_a_rule_put_by_hand_before_the_users_chain_fails_validation(converged: Validated) -> None:
@@ -91,36 +101,44 @@ def test_a_rule_put_by_hand_before_the_users_chain_fails_validation(converged: V
     assert any("packet filter" in text and "meta skuid 3004 accept" in text for text in told), told
 
 
+# All ask at once, and each that gets through hangs up; prints how many did, and how long the last was waited for.
 BURST = """
-import socket, sys
-came = 0
+import selectors, socket, sys, time
+begun, came = time.monotonic(), 0
+end = begun + float(sys.argv[3])
+waiting = selectors.DefaultSelector()
 for _unused in range(int(sys.argv[2])):
-    with socket.socket() as client:
-        client.settimeout(float(sys.argv[3]))
-        try:
-            client.connect((sys.argv[1], 22))
-            came += 1
-        except OSError:
-            pass
-print(came)
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex((sys.argv[1], 22))
+    waiting.register(client, selectors.EVENT_WRITE)
+while waiting.get_map() and time.monotonic() < end:
+    for key, _events in waiting.select(max(0, end - time.monotonic())):
+        came += not key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        waiting.unregister(key.fileobj)
+        key.fileobj.close()
+print(came, time.monotonic() - begun)
 """
 
 
 def test_a_burst_of_one_source_is_slowed_down_and_nobody_else_is(converged: Validated) -> None:
     many = 200
     burst = ("exec", "inst-a1", "--", "python3", "-", "192.0.2.10", str(many))
+    anew = ("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")
+    converged(*anew)  # what other tests did from there a moment ago isn't counted any more
     with ThreadPoolExecutor(1) as pool:
-        attacking = pool.submit(converged, *burst, "0.3", text=BURST)
+        attacking = pool.submit(converged, *burst, "10", text=BURST)
         config = str(converged.state / "ssh/config-fresh")
         operator = converged.attempt("run", "--", "ssh", "-F", config, "-o", "ConnectTimeout=60", "login1", "true")
-        came = int(attacking.result())
+        came, seconds = map(float, attacking.result().split())
     assert operator.returncode == 0, operator.stderr
-    # 120 at once, then one a second; each that is refused takes 0.3 s.
-    assert 110 <= came < many - 10
+    # 120 at once, then one a second, of those that TCP asks for again and again; each that may has seconds to get through.
+    assert 110 <= came <= 120 + seconds + 2
+    assert came < many - 10
     without = "grep -v 'update @came_' /etc/nftables.conf | nft -f -"
     converged("exec", "login1", "--", "sh", "-c", without)
     try:
         # Long enough for a SYN that a full backlog dropped to be sent again.
-        assert int(converged(*burst, "5", text=BURST)) == many
+        assert int(converged(*burst, "60", text=BURST).split()[0]) == many
     finally:
-        converged("exec", "login1", "--", "nft", "-f", "/etc/nftables.conf")
+        converged(*anew)

@@ -11,6 +11,7 @@ import pytest
 from tests.twin.machine import INVENTORY, ROOT, Twin, interfaces, traces, wait_until
 
 pytestmark = pytest.mark.twin
+PATIENCE = 600  # seconds, for a busy machine
 NOTHING: dict[str, set[str]] = {"control groups": set(), "mounts": set(), "processes": set(), "files": set()}
 
 
@@ -73,7 +74,7 @@ def _interrupted_up(twin: Twin, signum: signal.Signals, trace: str) -> tuple[int
     # Tests that run in the background may have inherited that Ctrl-C is ignored.
     command = ["env", "--default-signal=INT", *twin.command("up", "-i", str(INVENTORY))]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(seen[trace], 120)
+        wait_until(seen[trace], PATIENCE)
         process.send_signal(signum)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     return process.returncode, said

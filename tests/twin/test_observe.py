@@ -34,9 +34,9 @@ sed '/BEGIN names of the Ansible role base/,/END names of the Ansible role base/
 KNOCK = "exec 3<>/dev/tcp/{}/8888"
 
 
-def knock(twin: ByHand, address: str) -> int:
+def knock(twin: ByHand, address: str, seconds: int) -> int:
     """Try the notebook on mdx1 from the login server; 0 if it answers."""
-    return twin.attempt("exec", "login1", "--", "timeout", "5", "bash", "-c", KNOCK.format(address)).returncode
+    return twin.attempt("exec", "login1", "--", "timeout", str(seconds), "bash", "-c", KNOCK.format(address)).returncode
 
 
 def own(twin: ByHand) -> str:
@@ -86,8 +86,8 @@ def test_enforcing_as_the_shared_user_is_refused_and_changes_nothing(observing: 
 @pytest.fixture(scope="module")
 def observed(observing: ByHand) -> dict[str, Any]:
     """What observing remembers of one host after a few things that enforcing would deny."""
-    assert knock(observing, "192.0.2.101") == 0
-    assert knock(observing, "2001:db8:0:2102::41") == 0
+    assert knock(observing, "192.0.2.101", 60) == 0
+    assert knock(observing, "2001:db8:0:2102::41", 60) == 0
     assert observing.log_in("login1", "guest@192.0.2.101").returncode == 0
     evidence, printed = observing.evidence("observed", *OBSERVE, *LIMIT)
     assert "CONNECTIONS THAT WOULD BE DENIED" in printed
@@ -115,7 +115,7 @@ def test_enforcing_one_host_denies_what_was_observed_and_leaves_the_operator_in(
     assert "still run processes, which go on" in done.stdout + done.stderr
     assert observing("exec", "mdx1", "--", "systemctl", "is-active", "training.service").strip() == "active"
     assert observing.attempt("exec", "mdx1", "--", "test", "-e", "/home/mdxuser/.ssh/authorized_keys").returncode != 0
-    assert knock(observing, "192.0.2.101") != 0
-    assert knock(observing, "2001:db8:0:2102::41") != 0
+    assert knock(observing, "192.0.2.101", 5) != 0
+    assert knock(observing, "2001:db8:0:2102::41", 5) != 0
     assert observing.log_in("login1", "guest@192.0.2.101").returncode != 0
     assert observing.attempt("ssh", "mdx1", "true").returncode == 0

@@ -91,6 +91,7 @@ def test_it_holds_after_site(converged: Validated) -> None:
 @pytest.mark.parametrize("host", ["login1", "mdx1"])
 def test_no_private_key_is_in_a_journal_after_it(converged: Validated, host: str) -> None:
     converged.evidence("validate", "--limit", host)
+    converged("exec", host, "--", "journalctl", "--sync")
     journal = converged("exec", host, "--", "journalctl", "--quiet", "--no-pager", "--output=cat")
     assert "Invoked with" in journal, "modules' calls are logged"
     assert [line[:200] for line in journal.splitlines() if "PRIVATE KEY" in line] == []

@@ -20,6 +20,7 @@ OPTIONS = (
     "-F none -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no "
     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
+SAID = "journalctl --sync; journalctl -t kakehashi-sign --no-pager -o cat"  # all that the signer said by now
 RELOAD = have_read("ssh", "/run/sshd.pid")
 
 
@@ -81,7 +82,7 @@ def test_the_certificate_is_short_and_bound() -> None:
     began, ended = (LOGIN.out(f"date -d {word} +%s") for word in told.partition("Valid: from ")[2].split()[:3:2])
     assert int(ended) - int(began) <= 11 * 60
     serial = told.partition("Serial: ")[2].split()[0]
-    assert f"signed sato@login1 serial={serial} " in SIGNER.out("journalctl -t kakehashi-sign --no-pager -o cat")
+    assert f"signed sato@login1 serial={serial} " in SIGNER.out(SAID)
 
 
 def test_a_key_alone_opens_nothing() -> None:
@@ -162,7 +163,7 @@ def test_the_signer_signs_what_its_policy_says_and_nothing_else() -> None:
     assert asked("sato").startswith("ssh-ed25519-cert-v01@openssh.com ")
     for account in ("root", "aoki", "mallory"):
         assert "refused: login1 has no account" in asked(account)
-    told = SIGNER.out("journalctl -t kakehashi-sign --no-pager -o cat")
+    told = SIGNER.out(SAID)
     assert "refused root@login1 from 192.0.2.200: login1 has no account root" in told
     with SIGNER.put_back("/etc/kakehashi/authority/policy.json", after="true"):
         SIGNER.out('sed -i \'s/"sato"/"root", "sato"/\' /etc/kakehashi/authority/policy.json')

@@ -58,7 +58,8 @@ def test_a_host_shows_a_certificate_for_what_it_is_reached_by() -> None:
     assert "host certificate" in told
     assert told.partition("Principals:")[2].partition("Critical")[0].split() == ["mdx1", V4, V6]
     serial = told.partition("Serial: ")[2].split()[0]
-    assert f"signed host mdx1 serial={serial} " in SIGNER.out("journalctl -t kakehashi-sign-host --no-pager -o cat")
+    said = SIGNER.out("journalctl --sync; journalctl -t kakehashi-sign-host --no-pager -o cat")
+    assert f"signed host mdx1 serial={serial} " in said
     assert SIGNER.out(f"stat -c '%a %U %G' {CA}").strip() == "600 root root"
     assert SIGNER.run(f"sudo -u kakehashi-sign cat {CA}").returncode != 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.node import QUICK, Node, have_read
+from tests.access.node import PATIENCE, QUICK, Node, have_read
 
 pytestmark = pytest.mark.twin
 
@@ -103,14 +103,21 @@ def test_without_both_the_undeclared_address_gets_in() -> None:
         assert sftp("sato", "ls", bind=UNDECLARED)[0] == 0
 
 
+def sessions() -> set[str]:
+    """Return the processes of sato on the data server."""
+    return set(DATA.out("pgrep -u sato || true").split())
+
+
 def test_open_connections_outlive_a_restart() -> None:
-    hold = f"tail -f /dev/null | ssh -s -p 2022 {OPTIONS} -i /run/keys/sato sato@{V4} sftp"
-    NODE.out(f"setsid sh -c '{hold}' >/dev/null 2>&1 & echo $! > /run/keys/hold.pid")
-    session = "pgrep -u sato"
+    others = sessions()  # that other tests opened: they may be about to end
+    greet = r'printf "\0\0\0\5\1\0\0\0\3"'  # SSH_FXP_INIT of version 3
+    hold = f"({greet}; exec tail -f /dev/null) | ssh -s -p 2022 {OPTIONS} -i /run/keys/sato sato@{V4} sftp"
+    NODE.out(f"setsid sh -c '{hold}' >/run/keys/held 2>/dev/null & echo $! > /run/keys/hold.pid")
     try:
-        DATA.out(f"timeout 60 sh -c 'until {session} >/dev/null; do sleep 0.2; done'")
-        before = DATA.out(session)
+        NODE.out(f"timeout {PATIENCE} sh -c 'until [ -s /run/keys/held ]; do sleep 0.2; done'")
+        before = sessions() - others  # all of them: its server has answered
+        assert before
         DATA.out("systemctl restart kakehashi-data-sshd")
-        assert DATA.out(session) == before
+        assert sessions() - others == before
     finally:
         NODE.run("kill -- -$(cat /run/keys/hold.pid)")

@@ -8,6 +8,7 @@ import pytest
 from testinfra.host import Host
 
 pytestmark = pytest.mark.twin
+PATIENCE = 240  # seconds, for a busy machine
 
 
 def name(host: Host) -> str:
@@ -29,8 +30,8 @@ def test_the_services_run(host: Host) -> None:
 def test_what_arrives_is_in_a_whole_chain(host: Host) -> None:
     if name(host) != "log1":
         pytest.skip("the chain is on the log server")
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while "remote-mdx1.journal" not in host.run("ls /var/log/journal/remote").stdout:
-        assert time.monotonic() < end, "no journal of mdx1 came within 60 s"
+        assert time.monotonic() < end, f"no journal of mdx1 came within {PATIENCE} s"
         time.sleep(0.2)
     assert "the chain is whole" in host.check_output("kakehashi-audit verify")

@@ -6,11 +6,13 @@ import base64
 import os
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from module_utils.second_factor.enrolment import Secret, uri, written
 from tests.access.node import PATIENCE, STATE, Node, have_read, in_operators_place, overlay
 from tests.support.security_key import PIN_ASKED, TOUCHED, SecurityKey
-from tests.support.totp import code, time_left
+from tests.support.totp import STEP, code, time_left
 
 pytestmark = pytest.mark.twin
 
@@ -30,6 +32,15 @@ READ = have_read("ssh", "/run/sshd.pid")
 PAM, SSHD = "/etc/pam.d/sshd", "/etc/ssh/sshd_config"
 LACKS_CODE = "Permission denied (keyboard-interactive)"
 PARTLY = "with partial success"
+# What a device shows at the moment when it is asked, however long the login took to get there; never in a step's last seconds.
+WHEN_ASKED = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from tests.support.totp import code, time_left
+if time_left() < {STEP // 3}:
+    time.sleep(time_left())
+print(code(sys.argv[1], int(sys.argv[2])))
+"""
 
 
 class Device:
@@ -129,7 +140,7 @@ def test_a_secret_is_handed_over_once_and_shown_nowhere(enrolled: tuple[Device, 
         "root",
     ]
     assert LOGIN.run(f"sudo -u sato ls {KEPT}/secrets").returncode != 0
-    assert device.key not in LOGIN.out("journalctl --no-pager")
+    assert device.key not in LOGIN.out("journalctl --sync; journalctl --no-pager")
 
 
 def test_a_key_alone_is_not_enough(device: Device) -> None:
@@ -171,7 +182,14 @@ def test_a_code_is_taken_once(device: Device) -> None:
 
 @pytest.mark.parametrize(("step", "taken"), [(-2, False), (-1, True), (1, True), (2, False)])
 def test_clocks_may_differ_by_one_step(device: Device, step: int, taken: bool) -> None:
-    assert (device.login(say=code(device.key, step))[0] == "sato") is taken
+    (device.room / "when_asked.py").write_text(WHEN_ASKED)
+    device.answers(f"exec {sys.executable} {device.room}/when_asked.py {device.key} {step}")
+    try:
+        out, err = device.login()
+    finally:
+        device.answers()
+    assert device.questions == 1, err
+    assert (out == "sato") is taken, err
 
 
 def test_guessing_ends_after_five_tries(device: Device) -> None:
@@ -249,7 +267,8 @@ def test_an_operator_comes_by_key() -> None:
 def test_a_session_outlives_the_withdrawal(device: Device) -> None:
     go = "/home/sato/go"
     wait = f"echo in >{go}.in; until [ -e {go} ]; do sleep 0.2; done; id -un"
-    with ThreadPoolExecutor(1) as pool:
+    # It lasts as long as the run meanwhile.
+    with patch("tests.access.node.PATIENCE", 6 * PATIENCE), ThreadPoolExecutor(1) as pool:
         session = pool.submit(device.login, say=code(device.key), command=wait)
         LOGIN.out(f"timeout {PATIENCE} sh -c 'until [ -e {go}.in ]; do sleep 0.2; done'")
         said = playbook("-e", "withdraw=sato")

@@ -1,8 +1,9 @@
 """Callback for tests: writes down the boundaries between tasks; at one of them kills the run, or holds it.
 
-``KAKEHASHI_BOUNDARIES``: a file that gets the name of each task as it begins. ``KAKEHASHI_KILL_AT``: the number of the task
+``KAKEHASHI_BOUNDARIES``: a file that gets the name of each task as it begins; FILE.at, FILE being that one, gets the time, by the
+machine's monotonic clock. ``KAKEHASHI_KILL_AT``: the number of the task
 (from 1), or the end of its name, before which this whole process group is killed. ``KAKEHASHI_HOLD_AT``: the same for a task
-before which the run waits, from when FILE.held is there until FILE.go is, FILE being that of ``KAKEHASHI_BOUNDARIES``.
+before which the run waits, from when FILE.held is there until FILE.go is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-PATIENCE = 300  # seconds
+PATIENCE = 600  # seconds
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
@@ -51,6 +52,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
 
     def _boundary(self, name: str) -> None:
         self._count += 1
+        with self._file.with_suffix(".at").open("a") as file:
+            file.write(f"{time.monotonic()}\n")
         with self._file.open("a") as file:
             file.write(f"{name}\n")
         if self._is(self._kill_at, name):

@@ -1,22 +1,23 @@
-"""Tries from within a host, as the user who runs it, to reach the places named (protocol,address,port), all at once."""
+"""Tries from within a host, as the user who runs it, to reach the places named, all at once.
+
+Each is named as protocol,address,port,seconds: an answer is waited for so long at most.
+"""
 
 import json
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-PATIENCE = 2
-
 
 def reach(place: str) -> str:
     """Return ``open`` or ``answered`` (somebody was reached), ``sent`` (no answer is waited for) or ``blocked``."""
-    protocol, address, port = place.split(",")
+    protocol, address, port, seconds = place.split(",")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         if protocol in ("tcp", "mptcp"):
             # The kernel itself opens the connections below one of MPTCP; they are its user's all the same.
             with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_MPTCP if protocol == "mptcp" else 0) as client:
-                client.settimeout(PATIENCE)
+                client.settimeout(float(seconds))
                 client.connect((address, int(port)))
             return "open"
         # A protocol number that nobody holds (RFC 3692) stands for all others.
@@ -31,4 +32,5 @@ def reach(place: str) -> str:
 
 
 with ThreadPoolExecutor(32) as pool:
-    print(json.dumps(dict(zip(sys.argv[1:], pool.map(reach, sys.argv[1:]), strict=True))))
+    names = [place.rpartition(",")[0] for place in sys.argv[1:]]
+    print(json.dumps(dict(zip(names, pool.map(reach, sys.argv[1:]), strict=True))))
