@@ -67,9 +67,9 @@ def test_pairs_are_made_mended_and_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files away, which only root may")
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("killed", ["", "before", "after"])
 def test_whoever_removes_the_pair_in_use_means_the_one_beside_it_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
     account = pwd.getpwuid(1).pw_name
     onward_host.apply(tmp_path, [Step("make", account)], "login1")
@@ -84,11 +84,18 @@ def test_whoever_removes_the_pair_in_use_means_the_one_beside_it_too(
     assert call("onward_keys", asked, check=True)["steps"] == [f"make {account}"]
     if killed:
         with monkeypatch.context() as patched:
-            patched.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            rename = Path.rename
+
+            def last(self: Path, target: Path) -> Path:
+                if killed == "after":
+                    rename(self, target)
+                raise KeyboardInterrupt
+
+            patched.setattr(Path, "rename", last)
             with pytest.raises(KeyboardInterrupt):
                 onward_host.apply(tmp_path, [Step("make", account)], "login1")
     made = call("onward_keys", asked)
-    assert made["changed"]
+    assert made["changed"] == (killed != "after")
     keys = [item["key"] for item in made["public_keys"]]
     assert (len(keys), leaked in keys, room.beside.path.exists()) == (1, False, False)
 

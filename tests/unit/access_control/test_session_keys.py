@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from module_utils.access_control.session_keys import Began, Taken, began, by_withdrawn_keys, fingerprints, key_files, replaced
 from module_utils.access_control.sessions import Session
+from module_utils.access_control.sessions_host import replaced_keys
 
 # `ssh-keygen -l` says the same of this key.
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEyeQlvICB1rVkd7OdmSZ3MuebbGP/EGzAWdq6SFe/tN"
@@ -109,6 +111,13 @@ def test_a_session_outlives_a_key_that_was_replaced_but_not_one_that_was_withdra
 def test_a_replaced_key_spares_for_a_time(time: str, days: int, holds: bool) -> None:
     now = datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert replaced(f"\n# x\n{PRINT} {time}\n", now, days) == ({PRINT} if holds else set())
+
+
+def test_the_file_tells_which_keys_were_replaced_and_without_it_none_was(tmp_path: Path) -> None:
+    file = tmp_path / "replaced"
+    assert replaced_keys(str(file), 15) == set()
+    file.write_text(f"{PRINT} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{OTHER} 2020-01-31T12:00:00Z\n")
+    assert replaced_keys(str(file), 15) == {PRINT}
 
 
 def test_files_of_roots_tell_what_is_taken() -> None:
