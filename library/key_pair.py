@@ -9,6 +9,8 @@ short_description: Make an ed25519 key pair on a host once, and keep its owner a
 version_added: "0.2.0"
 description:
   - Makes the pair where there is none. One that is there is never replaced, and its private half is never read.
+  - Where it makes one, a pair that lies beside the old one (module M(key_turnover)) is removed and a warning says so - whoever
+    removed the pair in use meant that one, too.
   - A public half that is missing is derived anew. Where the private half is missing and the public one is not, it fails.
 options:
   path:
@@ -87,6 +89,8 @@ def main() -> None:
         before, steps = public_key(wanted), missing(wanted)
         if steps and not module.check_mode:
             refuse_when_over(module)
+            if "make" in steps and wanted.room.beside.complete:
+                module.warn(f"{wanted.room.beside.private} is removed with the key in use, which was gone and is made anew.")
             carry_out(wanted, steps)
             if left := missing(wanted):
                 module.fail_json(msg=f"{wanted.path}: {', '.join(left)} did not come about; somebody else changes it.")

@@ -10,6 +10,8 @@ version_added: "0.1.0"
 description:
   - Makes a key pair without passphrase for each account that has none, mends owner and mode, and removes the pairs of
     accounts that are not declared.
+  - Where it makes one, a pair that lies beside the old one (module M(key_turnover)) is removed and a warning says so - whoever
+    removed the pair in use meant that one, too.
   - The files are root's. The account may read its private key through its group but can't replace, delete or hand on the
     right to it. Private halves are never read or returned.
 options:
@@ -66,7 +68,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.access_control.onward import plan, public_keys
+from ansible.module_utils.access_control.onward import Pair, plan, public_keys
 from ansible.module_utils.access_control.onward_host import OnwardError, apply, observe, strangers
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
@@ -96,6 +98,8 @@ def main() -> None:
     steps = plan(accounts, found) if not module.params["read_only"] else []
     if steps and not module.check_mode:
         refuse_when_over(module)
+        if both := [s.account for s in steps if s.action == "make" and found.get(s.account, Pair(False, False)).beside_alone]:
+            module.warn(f"the second pair of {', '.join(both)} is removed with the key in use, which was gone and is made anew.")
         try:
             apply(directory, steps, os.uname().nodename)
         except (OnwardError, OSError) as error:

@@ -14,6 +14,7 @@ description:
     understands its configuration, and ends those that could not begin now. Rules of C(Match) blocks are not asked.
   - Ends those, too, that began by a key, or a certificate of an authority, that is not taken for this user any more. By what a
     connection began is told by the journal; where that is silent, the connection stays.
+  - Spares those by a key that was replaced in good order, as O(replaced) tells, where the user may still come by another one.
   - Ends the connection and what runs at its terminal. What somebody left running without one goes on as long as the user may be
     on the host.
 options:
@@ -29,6 +30,16 @@ options:
     description: The sshd that is asked.
     type: path
     default: /usr/sbin/sshd
+  replaced:
+    description:
+      - A file of root's with a line for each key that was replaced. It holds the fingerprint and when, in UTC, as
+        C(2026-01-31T12:00:00Z).
+    type: path
+    default: /etc/ssh/kakehashi-replaced-keys
+  spared_days:
+    description: For how many days after that sessions go on. The default is a day more than the two weeks of the longest jobs.
+    type: int
+    default: 15
 attributes:
   check_mode:
     description: Tells which it would end.
@@ -76,7 +87,7 @@ from typing import Any
 from ansible.module_utils.access_control.host import HostError
 from ansible.module_utils.access_control.session_keys import by_withdrawn_keys
 from ansible.module_utils.access_control.sessions import not_admitted
-from ansible.module_utils.access_control.sessions_host import end, how_they_began, open_sessions, rules, taken
+from ansible.module_utils.access_control.sessions_host import end, how_they_began, open_sessions, replaced_keys, rules, taken
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 
@@ -84,6 +95,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "port": {"type": "int", "default": 22},
     "config": {"type": "path", "default": "/etc/ssh/sshd_config"},
     "program": {"type": "path", "default": "/usr/sbin/sshd"},
+    "replaced": {"type": "path", "default": "/etc/ssh/kakehashi-replaced-keys"},
+    "spared_days": {"type": "int", "default": 15},
 }
 
 
@@ -94,7 +107,9 @@ def main() -> None:
     try:
         found = open_sessions(module.params["port"])
         late = not_admitted(found, rules(program, config))
-        late += by_withdrawn_keys([s for s in found if s not in late], how_they_began(found), partial(taken, program, config))
+        spared = replaced_keys(module.params["replaced"], module.params["spared_days"])
+        others = [s for s in found if s not in late]
+        late += by_withdrawn_keys(others, how_they_began(found), partial(taken, program, config), spared)
         if late and not module.check_mode:
             refuse_when_over(module)
             end(late)

@@ -41,23 +41,44 @@ def rotation_decision(
     present: Sequence[str],
     days: float,
     without: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
-    ``present`` are the hosts that have not failed in this run.
+    ``present`` are the hosts that have not failed in this run; ``known`` is what the decision before this one in the run returned
+    under that name, fingerprints of keys that holders had. ``replaced`` tells by host which of them are still taken though no
+    holder has them now: what this run replaced, and nobody by hand before it.
     """
     pairs = [pair for host in views for pair in _pairs(views, kind, host, hostvars[host] if host in present else {})]
     takers = [taker for host in views for taker in _takers(views, kind, host, hostvars[host] if host in present else {})]
     found = decide(pairs, takers, days, without)
-    keys = {key for pair in pairs for key in pair.keys} | {key for taker in takers for key in stale(taker, pairs)}
+    held = {key for pair in pairs for key in pair.keys}
+    left = {
+        taker.host: {_fingerprint(key) for t in takers if t.host == taker.host for key in stale(t, pairs)} for taker in takers
+    }
+    keys = held | {key for taker in takers for key in stale(taker, pairs)}
     return {
         "step": found.step,
         "subjects": list(found.subjects),
         "hosts": list(found.hosts),
         "refusal": found.refusal,
+        "known": sorted({*known, *map(_fingerprint, held)}),
+        "replaced": {host: sorted(prints & set(known)) for host, prints in left.items()},
         "silent": sorted({taker.host for taker in takers if taker.takes is None}),
         "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
     }
+
+
+def rotation_left(found: Mapping[str, Any], days: float, without: Sequence[str] = (), *, until_switch: bool = False) -> str:
+    """Return what a run leaves undone by its last decision; nothing where that is nothing, or as it was asked for."""
+    step, refusal = found["step"], found["refusal"]
+    if step == "forget" and until_switch:
+        return ""  # old keys that are left on purpose
+    # Where no age is asked for, keys that were just made are due again.
+    if refusal or not (step == "done" or (step == "make" and days <= 0)):
+        return refusal or f"the step {step} is left on {', '.join(found['hosts'])}: run again"
+    silent = ", ".join(host for host in found["silent"] if host not in without)
+    return f"{silent} could not be read and may still take old keys: run again when that is mended" if silent else ""
 
 
 def rotation_proofs(

@@ -23,13 +23,15 @@ PUBLIC_MODE = 0o644
 class Pair:
     """What lies in one account's directory. ``good_attributes``: root's, the account's group, modes as they must be.
 
-    ``beside`` is the public half of a second pair, while keys are being replaced.
+    ``beside`` is the public half of a second pair, while keys are being replaced. ``beside_alone``: there is a second one, though
+    the first is gone, as after somebody removed it; it counts for nothing and goes when the first is made.
     """
 
     complete: bool
     good_attributes: bool
     public: str = ""
     beside: str = ""
+    beside_alone: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..identity.rooms import Room
+from ..identity.rooms import BESIDE, Room, remove_beside
 from ..identity.rooms import observe as observe_room
 from ..programs import run
 from .onward import DIRECTORY_MODE, PRIVATE, PRIVATE_MODE, PUBLIC_MODE, Pair, Step
@@ -23,7 +23,9 @@ def observe(directory: Path) -> dict[str, Pair]:
     """Return what is there by account; nothing when the directory does not exist yet."""
     if not directory.is_dir():
         return {}
-    return {room.name: _look(room) for room in sorted(directory.iterdir()) if not room.name.startswith(".")}
+    # A pair whose first is gone is there, too, or that of an account which is not declared would stay for ever.
+    names = {path.name.removeprefix(BESIDE) for path in directory.iterdir()}
+    return {name: _look(directory / name) for name in sorted(names) if not name.startswith(".")}
 
 
 def strangers(directory: Path) -> list[str]:
@@ -79,15 +81,17 @@ def _make(room: Path, account: str, comment_host: str) -> None:
         _remove(fresh)
         raise OnwardError(f"ssh-keygen made no key for {account}: {result.stderr.strip() or 'it gave no reason'}")
     _set_attributes(fresh, group)
+    # Before the new one is there: a run that is killed in between comes here again.
+    remove_beside(Room(room, PRIVATE))
     _remove(room)
     fresh.rename(room)
 
 
 def _look(room: Path) -> Pair:
-    private, public = room / PRIVATE, room / f"{PRIVATE}.pub"
-    if not (private.is_file() and private.stat().st_size and public.is_file() and public.stat().st_size):
-        return Pair(complete=False, good_attributes=False)
-    now = observe_room(Room(room, PRIVATE))
+    pair = Room(room, PRIVATE)
+    if not pair.complete:
+        return Pair(complete=False, good_attributes=False, beside_alone=pair.beside.complete)
+    now = observe_room(pair)
     return Pair(complete=True, good_attributes=_attributes_hold(room), public=now.current, beside=now.beside)
 
 

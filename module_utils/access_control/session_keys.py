@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from ..adoption.logins import plain_address
@@ -23,6 +25,7 @@ _ACCEPTED = re.compile(
     r"\S+ (?P<key>SHA256:[A-Za-z0-9+/]+)(?: ID .* CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/]+))?$"
 )
 _COMMANDS = ("authorizedkeyscommand", "authorizedprincipalscommand")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-[\w@.-]+")
 
 
@@ -77,24 +80,42 @@ def fingerprints(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def replaced(text: str, now: datetime, days: int) -> frozenset[str]:
+    """Return the fingerprints of keys that were replaced within ``days``, from lines of a fingerprint and a time (UTC)."""
+    found = set()
+    for line in text.splitlines():
+        key, _, time = line.partition(" ")
+        with contextlib.suppress(ValueError):
+            # A time that is to come may be another clock's; much of that is bounded too.
+            if abs(now - datetime.strptime(time, _TIME).replace(tzinfo=UTC)) <= timedelta(days=days):
+                found.add(key)
+    return frozenset(found)
+
+
 def by_withdrawn_keys(
-    sessions: Iterable[Session], seen: Mapping[int, Began], taken: Callable[[Session], Taken | None]
+    sessions: Iterable[Session],
+    seen: Mapping[int, Began],
+    taken: Callable[[Session], Taken | None],
+    spared: Collection[str] = (),
 ) -> list[Session]:
     """Return the sessions whose key, or whose certificate's authority, is not taken any more.
 
+    Those by keys that are ``spared`` stay, as long as another is taken for the user: who has none left lost the account.
+
     In doubt a session stays: where the journal doesn't tell how it began, or ``taken`` doesn't know (None) what holds for it.
     """
-    return [s for s in sessions if _withdrawn(s, seen.get(s.pid), taken)]
+    return [s for s in sessions if _withdrawn(s, seen.get(s.pid), taken, spared)]
 
 
-def _withdrawn(session: Session, by: Began | None, taken: Callable[[Session], Taken | None]) -> bool:
+def _withdrawn(session: Session, by: Began | None, taken: Callable[[Session], Taken | None], spared: Collection[str]) -> bool:
     # A number may have been another process's before.
     if by is None or (by.user, by.address) != (session.user, session.address):
         return False
     now = taken(session)
     if now is None:
         return False
-    return by.authority not in now.authorities if by.authority else by.key not in now.keys
+    key, valid = (by.authority, now.authorities) if by.authority else (by.key, now.keys)
+    return key not in valid and not (valid and key in spared)
 
 
 def key_files(effective: Mapping[str, Sequence[str]], user: str) -> tuple[list[str], list[str]] | None:

@@ -7,11 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..programs import run
 from .host import PRIVILEGE_SEPARATION, HostError
-from .session_keys import Began, Taken, began, fingerprints, key_files
+from .session_keys import Began, Taken, began, fingerprints, key_files, replaced
 from .sessions import Rules, Session, connections, rules_of, user_of
 from .sshd_settings import parse_effective
 
@@ -60,8 +61,13 @@ def taken(program: str, config: str, session: Session) -> Taken | None:
     return Taken(frozenset().union(*map(fingerprints, keys)), frozenset().union(*map(fingerprints, authorities)))
 
 
+def replaced_keys(path: str, days: int) -> frozenset[str]:
+    """Return the fingerprints of keys that were replaced within ``days``, as the file at ``path`` tells; none without it."""
+    return replaced(_read(path), datetime.now(UTC), days)
+
+
 def _read(path: str) -> str:
-    """Return a file's text. Nothing where there is none: sshd takes no key by it either."""
+    """Return a file's text. Nothing where there is none: no key is taken by it, or spared."""
     try:
         return Path(path).read_text(errors="replace")
     except FileNotFoundError:

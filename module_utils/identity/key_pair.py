@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..programs import run
+from .rooms import Room, remove_beside
 
 
 class KeyPairError(RuntimeError):
@@ -32,6 +33,11 @@ class Wanted:
         """Return the path of the public half."""
         return self.path.with_name(f"{self.path.name}.pub")
 
+    @property
+    def room(self) -> Room:
+        """Return the directory it lies in, beside which a second pair lies while it is replaced."""
+        return Room(self.path.parent, self.path.name)
+
 
 def missing(wanted: Wanted) -> list[str]:
     """Return what is to be done: ``make``, ``derive`` (the public half) or ``attributes``; nothing where all is well.
@@ -50,7 +56,7 @@ def missing(wanted: Wanted) -> list[str]:
 
 
 def carry_out(wanted: Wanted, steps: list[str]) -> None:
-    """Do what ``missing`` returned. A pair is made aside and comes into place whole."""
+    """Do what ``missing`` returned. A pair is made aside and comes into place whole; the one beside the lost one goes with it."""
     for step in steps:
         if step == "make":
             _make(wanted)
@@ -72,6 +78,8 @@ def _make(wanted: Wanted) -> None:
         _keygen(["-q", "-t", "ed25519", "-N", "", "-C", wanted.comment, "-f", str(fresh)])
         _set_attributes(wanted, fresh)
         public = fresh.with_name("key.pub").read_text(encoding="utf-8")
+        # Before the new one is there: a run that is killed in between comes here again.
+        remove_beside(wanted.room)
         # The private half first: a public one alone would say that it was lost.
         fresh.rename(wanted.path)
         _put(wanted.public, public)

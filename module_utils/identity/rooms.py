@@ -6,6 +6,7 @@ once. Which of them is newer is told by the time of the private half, which noth
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from ..programs import run
 
+BESIDE = ".other-"
+"""What stands before the name of a room, in the name of the second pair's."""
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _LATER = 2_000_000_000
@@ -46,7 +49,7 @@ class Room:
     @property
     def beside(self) -> Room:
         """Return the room of the second pair."""
-        return Room(self.path.with_name(f".other-{self.path.name}"), self.name)
+        return Room(self.path.with_name(f"{BESIDE}{self.path.name}"), self.name)
 
     @property
     def complete(self) -> bool:
@@ -98,6 +101,9 @@ def make_next(room: Room) -> None:
         new.chmod(stat.S_IMODE(like.st_mode))
     made = max(fresh.private.stat().st_mtime_ns, then.st_mtime_ns + _LATER)
     os.utime(fresh.private, ns=(made, made))
+    # Names reach the disk before contents do: without it a power cut after the exchange could leave the pair in use empty.
+    for part in (fresh.private, fresh.public, fresh.path):
+        _to_disk(part)
     fresh.path.rename(room.beside.path)
 
 
@@ -115,6 +121,26 @@ def remove(room: Room) -> None:
     room.private.unlink(missing_ok=True)
     if room.path.exists():
         shutil.rmtree(room.path)
+
+
+def remove_beside(room: Room) -> None:
+    """Remove the pair beside, for who makes the one in use anew; what else lies there is left.
+
+    No crash takes the pair in use: it is exchanged in one step, and what comes into use was on the disk before. So a person
+    removed it, whose reason holds for the key before and the next one as well.
+    """
+    for half in (room.beside.private, room.beside.public):
+        half.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or not empty
+        room.beside.path.rmdir()
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _public(room: Room) -> str:

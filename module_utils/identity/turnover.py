@@ -111,7 +111,10 @@ def _awaited(taker: Taker, pairs: Sequence[Pair]) -> frozenset[str]:
 
 def _unread(pairs: Sequence[Pair]) -> str:
     who = listed(f"{pair.subject} on {pair.holder}" for pair in pairs)
-    return f"the key in use of {who} is not known: have it read first (playbooks/site.yml makes one that is missing)"
+    return (
+        f"the key in use of {who} is not known, and without it nobody can tell which keys were withdrawn: run again once the "
+        "holder answers (playbooks/site.yml makes a pair that is missing); rotate_without is for hosts that take keys only"
+    )
 
 
 def _waiting(step: Step, silent: Sequence[str]) -> str:

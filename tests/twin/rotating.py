@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.twin.by_hand import INVENTORY, ByHand
 from tests.twin.machine import wait_until
 from tests.twin.validated import Validated
@@ -20,6 +22,7 @@ AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
 ONWARD = "/etc/kakehashi/onward/sato/id_ed25519"
 TRUSTED = "/etc/ssh/kakehashi-user-authorities"
 DATA_KEYS = "/etc/ssh/authorized_keys_data.d/sato"
+PATIENCE = 300  # seconds, for what comes in a few of them where nothing else runs
 DATA = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes")
 
 
@@ -75,6 +78,13 @@ class Rotating(Validated):
         )
         return self.attempt("exec", "login1", "--", *way).stdout == "sato\n"
 
+    def would_end(self, host: str, arguments: str) -> list[str]:
+        """Whose sessions the module that ends them would end there."""
+        ansible = str(Path(sys.executable).with_name("ansible"))
+        sources = [word for source in (*self.inventories, self.state / "overlay") for word in ("-i", str(source))]
+        said = self("run", "--", ansible, *sources, host, "-b", "-m", "ssh_sessions", "-a", arguments, "--check")
+        return [str(session["user"]) for session in yaml.safe_load(said.partition("=>")[2])["ended"]]
+
     def carry_key(self, name: str) -> None:
         """Have sato's onward key lie on mdx1, as for reading data."""
         private = self("exec", "login1", "--", "cat", ONWARD)
@@ -104,26 +114,27 @@ class Rotating(Validated):
     def at_work(self) -> Iterator[None]:
         """Have a session of sato's on mdx1 and a transfer from data1; both must go on to the end."""
         self.carry_key("carried")
-        self("exec", "data1", "--", "sh", "-c", "truncate -s 200M /srv/kakehashi/sato/big; chmod 644 /srv/kakehashi/sato/big")
-        session = self._begin("login1", "exec runuser -u sato -- ssh -n -T -o BatchMode=yes mdx1 'sleep 3600.25'")
+        # Sparse, and at the pace below it takes most of a day: longer than any runs.
+        self("exec", "data1", "--", "sh", "-c", "truncate -s 16G /srv/kakehashi/sato/big; chmod 644 /srv/kakehashi/sato/big")
+        session = self._begin("login1", "exec runuser -u sato -- ssh -n -T -o BatchMode=yes mdx1 'sleep 36000.25'")
         words = " ".join(
             ("sftp", "-q", "-l", "1600", *DATA, "-i", "/run/carried", "-P", "2022", "sato@192.0.2.72:/big", "/home/sato/big")
         )
         transfer = self._begin("mdx1", f"exec runuser -u sato -- {words}")
         try:
-            wait_until(lambda: self.attempt("exec", "mdx1", "--", "pgrep", "-xf", "sleep 3600.25").returncode == 0, 60)
-            wait_until(lambda: self._size() > 0, 60)
+            wait_until(lambda: self.attempt("exec", "mdx1", "--", "pgrep", "-xf", "sleep 36000.25").returncode == 0, PATIENCE)
+            wait_until(lambda: self._size() > 0, PATIENCE)
             yield
             assert (session.poll(), transfer.poll()) == (None, None)
             before = self._size()
-            wait_until(lambda: self._size() > before, 30)
+            wait_until(lambda: self._size() > before, PATIENCE)
         finally:
             for process in (session, transfer):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             self.attempt(
-                "exec", "mdx1", "--", "sh", "-c", "pkill -xf 'sleep 3600.25'; pkill -x -u sato sftp; rm -f /home/sato/big"
+                "exec", "mdx1", "--", "sh", "-c", "pkill -xf 'sleep 36000.25'; pkill -x -u sato sftp; rm -f /home/sato/big"
             )
             self("exec", "data1", "--", "rm", "-f", "/srv/kakehashi/sato/big")
 

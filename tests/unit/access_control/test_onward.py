@@ -9,7 +9,7 @@ import pytest
 
 from module_utils.access_control import onward_host
 from module_utils.access_control.onward import Pair, Step, plan, public_keys
-from module_utils.identity.rooms import Room, make_next
+from module_utils.identity.rooms import Room, exchange, make_next, remove
 from tests.support.modules import call
 
 GOOD = Pair(complete=True, good_attributes=True, public="ssh-ed25519 AAAA sato@login1 onward")
@@ -64,6 +64,51 @@ def test_pairs_are_made_mended_and_removed(tmp_path: Path) -> None:
     onward_host.apply(room, [Step("remove", account)], "login1")
     assert onward_host.observe(room) == {}
     assert list(room.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away, which only root may")
+@pytest.mark.parametrize("killed", ["", "before", "after"])
+def test_whoever_removes_the_pair_in_use_means_the_one_beside_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    account = pwd.getpwuid(1).pw_name
+    onward_host.apply(tmp_path, [Step("make", account)], "login1")
+    room = Room(tmp_path / account, "id_ed25519")
+    make_next(room)
+    exchange(room)
+    leaked = onward_host.observe(tmp_path)[account].beside
+    remove(room)
+    now = onward_host.observe(tmp_path)
+    assert (now[account].beside_alone, public_keys([account], now)) == (True, [])
+    asked = {"directory": str(tmp_path), "accounts": [account]}
+    assert call("onward_keys", asked, check=True)["steps"] == [f"make {account}"]
+    if killed:
+        with monkeypatch.context() as patched:
+            rename = Path.rename
+
+            def last(self: Path, target: Path) -> Path:
+                if killed == "after":
+                    rename(self, target)
+                raise KeyboardInterrupt
+
+            patched.setattr(Path, "rename", last)
+            with pytest.raises(KeyboardInterrupt):
+                onward_host.apply(tmp_path, [Step("make", account)], "login1")
+    made = call("onward_keys", asked)
+    assert made["changed"] == (killed != "after")
+    keys = [item["key"] for item in made["public_keys"]]
+    assert (len(keys), leaked in keys, room.beside.path.exists()) == (1, False, False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away, which only root may")
+def test_a_pair_beside_of_nobody_is_removed(tmp_path: Path) -> None:
+    account = pwd.getpwuid(1).pw_name
+    onward_host.apply(tmp_path, [Step("make", account)], "login1")
+    room = Room(tmp_path / account, "id_ed25519")
+    make_next(room)
+    remove(room)
+    assert call("onward_keys", {"directory": str(tmp_path), "accounts": []})["steps"] == [f"remove {account}"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("make", ["file", "directory", "link"])

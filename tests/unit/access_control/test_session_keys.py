@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from module_utils.access_control.session_keys import Began, Taken, began, by_withdrawn_keys, fingerprints, key_files
+from module_utils.access_control.session_keys import Began, Taken, began, by_withdrawn_keys, fingerprints, key_files, replaced
 from module_utils.access_control.sessions import Session
+from module_utils.access_control.sessions_host import replaced_keys
 
 # `ssh-keygen -l` says the same of this key.
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEyeQlvICB1rVkd7OdmSZ3MuebbGP/EGzAWdq6SFe/tN"
@@ -66,6 +69,55 @@ def test_what_is_no_key_has_no_fingerprint(text: str) -> None:
 def test_a_session_ends_with_its_key(by: Began | None, now: Taken | None, ends: bool) -> None:
     seen = {} if by is None else {SATO.pid: by}
     assert by_withdrawn_keys([SATO], seen, lambda _session: now) == ([SATO] if ends else [])
+
+
+OTHER = "SHA256:other"
+
+
+@pytest.mark.parametrize(
+    ("by", "now", "spared", "ends"),
+    [
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset({OTHER}), frozenset()), {PRINT}, False),
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset({OTHER}), frozenset()), set(), True),
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset({OTHER}), frozenset()), {OTHER}, True),
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset(), frozenset({OTHER})), {CA}, False),
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset(), frozenset({OTHER})), set(), True),
+        # The certificate's own key decides nothing.
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset(), frozenset({OTHER})), {PRINT}, True),
+        # An account that was removed has no key any more, and the host no authority.
+        (Began("sato", "192.0.2.21", PRINT), Taken(frozenset(), frozenset({OTHER})), {PRINT}, True),
+        (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset({OTHER}), frozenset()), {CA}, True),
+    ],
+)
+def test_a_session_outlives_a_key_that_was_replaced_but_not_one_that_was_withdrawn(
+    by: Began, now: Taken, spared: set[str], ends: bool
+) -> None:
+    assert by_withdrawn_keys([SATO], {SATO.pid: by}, lambda _session: now, spared) == ([SATO] if ends else [])
+
+
+@pytest.mark.parametrize(
+    ("time", "days", "holds"),
+    [
+        ("2026-01-16T12:00:00Z", 15, True),
+        ("2026-01-16T11:59:59Z", 15, False),
+        ("2026-01-31T12:00:01Z", 15, True),
+        ("2126-01-31T12:00:00Z", 15, False),
+        ("2026-01-31T12:00:00Z", 0, True),
+        ("2026-01-31T11:59:59Z", 0, False),
+        ("yesterday", 15, False),
+        ("", 15, False),
+    ],
+)
+def test_a_replaced_key_spares_for_a_time(time: str, days: int, holds: bool) -> None:
+    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert replaced(f"\n# x\n{PRINT} {time}\n", now, days) == ({PRINT} if holds else set())
+
+
+def test_the_file_tells_which_keys_were_replaced_and_without_it_none_was(tmp_path: Path) -> None:
+    file = tmp_path / "replaced"
+    assert replaced_keys(str(file), 15) == set()
+    file.write_text(f"{PRINT} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{OTHER} 2020-01-31T12:00:00Z\n")
+    assert replaced_keys(str(file), 15) == {PRINT}
 
 
 def test_files_of_roots_tell_what_is_taken() -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from module_utils.identity.key_pair import KeyPairError, Wanted, carry_out, missing, public_key
+from module_utils.identity.rooms import make_next, observe
 
 
 @pytest.fixture
 def wanted(tmp_path: Path) -> Wanted:
     owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    return Wanted(tmp_path / "key", owner, group, comment="ca1")
+    (tmp_path / "room").mkdir()
+    return Wanted(tmp_path / "room/key", owner, group, comment="ca1")
 
 
 def test_it_is_made_once(wanted: Wanted) -> None:
@@ -47,6 +49,24 @@ def test_a_lost_key_is_named(wanted: Wanted) -> None:
     wanted.path.unlink()
     with pytest.raises(KeyPairError, match="put it back from its copy, or remove the public half too"):
         missing(wanted)
+
+
+def test_the_pair_beside_one_that_is_made_anew_goes_with_it(wanted: Wanted) -> None:
+    carry_out(wanted, ["make"])
+    make_next(wanted.room)
+    leaked = observe(wanted.room).beside
+    for half in (wanted.path, wanted.public):
+        half.unlink()
+    carry_out(wanted, missing(wanted))
+    now = observe(wanted.room)
+    assert (now.current not in ("", leaked), now.beside, wanted.room.beside.path.exists()) == (True, "", False)
+
+
+def test_what_else_lies_beside_a_pair_that_is_made_is_left(wanted: Wanted) -> None:
+    wanted.room.beside.path.mkdir()
+    (wanted.room.beside.path / "more").touch()
+    carry_out(wanted, missing(wanted))
+    assert (wanted.room.beside.path / "more").exists()
 
 
 def test_an_unknown_owner_is_named(wanted: Wanted) -> None:

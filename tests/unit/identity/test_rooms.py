@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from module_utils.identity.key_pair import Wanted, carry_out
-from module_utils.identity.rooms import Room, RoomError, exchange, observe
+from module_utils.identity.rooms import Room, RoomError, exchange, make_next, observe
 from tests.support.modules import call
 
 
@@ -78,3 +78,22 @@ def test_an_exchange_that_the_kernel_refuses_changes_nothing(room: Room) -> None
     with pytest.raises(RoomError, match=r"can't be exchanged: .*; both stay as they were"):
         exchange(room)
     assert observe(room).current == before.current
+
+
+def test_a_next_pair_is_on_the_disk_before_it_has_its_name(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut after the exchange could leave the pair in use empty, and who finds it so removes the one beside, too."""
+    done: list[str] = []
+    to_disk, rename = os.fsync, Path.rename
+
+    def noted(handle: int) -> None:
+        done.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        to_disk(handle)
+
+    def renamed(self: Path, target: Path) -> Path:
+        done.append("renamed")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "rename", renamed)
+    make_next(room)
+    assert done == ["user_ca", "user_ca.pub", ".new-authority", "renamed"]

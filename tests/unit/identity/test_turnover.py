@@ -60,6 +60,8 @@ def test_a_holder_that_is_not_read_stops_everything() -> None:
     found = decide([OLD, Pair("ca2", "ca2", "")], [], 1)
     assert found == Decision("done", refusal=found.refusal)
     assert found.refusal.startswith("the key in use of ca2 on ca2 is not known")
+    assert decide([OLD, Pair("ca2", "ca2", "")], [], 1, ["ca2"]) == found, "its keys would count as withdrawn"
+    assert "rotate_without is for hosts that take keys only" in found.refusal
 
 
 def test_a_run_broken_off_while_old_keys_went_begins_nothing_anew() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from module_utils.fabric.views import View
 from module_utils.identity.turnover import DAY
-from plugin_utils.rotation import rotation_decision, rotation_pairs, rotation_paths, rotation_proofs
+from plugin_utils.rotation import rotation_decision, rotation_left, rotation_pairs, rotation_paths, rotation_proofs
 from plugin_utils.show import views
 from plugin_utils.site import fabric_change_proofs
 
@@ -77,6 +77,40 @@ def test_a_host_that_failed_in_this_run_counts_as_silent(fabric: dict[str, View]
     hosts |= {"ca1": held("ca1", key(1), key(2), following=True), "mdx1": taken(TRUSTED, key(1), key(2))}
     found = rotation_decision(hosts, fabric, "authority", [name for name in fabric if name != "mdx1"], 1)
     assert found["refusal"]
+
+
+def test_what_this_run_replaced_is_told_and_what_went_otherwise_is_not(fabric: dict[str, View]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {"ca1": held("ca1", key(2), key(1)), "mdx1": taken(TRUSTED, key(1), key(2), key(3))}
+    before = rotation_decision(hosts, fabric, "authority", list(fabric), 99)
+    assert (before["step"], before["replaced"]) == ("forget", {"mdx1": []})
+    hosts["ca1"] = held("ca1", key(2))
+    after = rotation_decision(hosts, fabric, "authority", list(fabric), 99, known=before["known"])
+    assert (after["step"], len(after["replaced"]["mdx1"])) == ("withdraw", 1)
+    assert after["replaced"]["mdx1"][0] in before["known"], "key 3 was nobody's in this run"
+    # A run that finds a key which no holder has can't tell whether somebody removed it by hand.
+    assert rotation_decision(hosts, fabric, "authority", list(fabric), 99)["replaced"] == {"mdx1": []}
+
+
+@pytest.mark.parametrize(
+    ("step", "silent", "options", "left"),
+    [
+        ("done", [], {}, ""),
+        ("done", ["mdx1"], {}, "mdx1 could not be read and may still take old keys: run again when that is mended"),
+        ("done", ["mdx1"], {"without": ["mdx1"]}, ""),
+        ("take", [], {}, "the step take is left on mdx2: run again"),
+        ("forget", [], {}, "the step forget is left on mdx2: run again"),
+        ("forget", ["mdx1"], {"until_switch": True}, ""),
+        ("make", [], {}, "the step make is left on mdx2: run again"),
+        ("make", [], {"days": 0}, ""),
+        # It fell silent before it gave the old key up.
+        ("make", ["mdx1"], {"days": 0}, "mdx1 could not be read and may still take old keys: run again when that is mended"),
+    ],
+)
+def test_what_a_run_leaves_undone_is_told(step: str, silent: list[str], options: dict[str, Any], left: str) -> None:
+    found = {"step": step, "refusal": "", "silent": silent, "hosts": ["mdx2"]}
+    assert rotation_left(found, **{"days": 1.0, **options}) == left
+    assert rotation_left({**found, "step": "done", "refusal": "no"}, 0) == "no"
 
 
 def test_logins_that_prove_a_key(fabric: dict[str, View]) -> None:
