@@ -54,8 +54,9 @@ class Login:
     """One login. Times are microseconds since 1970; ``end`` is 0 where none was seen.
 
     ``host`` is where it led to and ``address`` which of its addresses; ``source`` is an address. ``key`` is the
-    fingerprint of the key, also where a code was asked for after it, which is then the ``method``; ``certificate``, ``serial`` and ``authority`` are empty where it was no certificate's.
-    ``recordings`` names the sessions of it that were recorded.
+    fingerprint of the key, also of one after which a code was asked for (the code is then the ``method``); ``certificate``,
+    ``serial`` and ``authority`` are empty where it was no certificate's. ``recordings`` names the sessions of it that were
+    recorded.
     """
 
     user: str

@@ -18,14 +18,14 @@ from .plan import Reach, reach
 def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return for each managed host that enforces what is to be tried, in lists.
 
-    ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
-    may go on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host
-    on a segment of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter
-    isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login
-    server, are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and
-    what ``login_probe`` is to try: as far as the question, where a code is asked for. Who must show a security key is left out, since
-    nobody can show that one unattended. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is asked for.
-    Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
+    ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe`` may go
+    on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host on a segment
+    of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter isn't ours.
+    ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login server,
+    are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and what
+    ``login_probe`` is to try: as far as the question, where a code is asked for. Who must show a security key is left out,
+    since nobody can show that one unattended. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is
+    asked for. Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
