@@ -19,7 +19,7 @@ TRIED = "Log in as an ordinary account, with its own key"
 WITHOUT_KATO = """---
 fabric_accounts:
   - {name: sato, uid: 3001, data_platforms: [nii], compute_platforms: [mdx], probe: true}
-  - {name: kato, uid: 3004, state: absent}
+  - {name: kato, uid: 3004, data_platforms: [nii], compute_platforms: [mdx], state: absent}
 """
 
 
