@@ -22,5 +22,7 @@ class FilterModule:
             "second_factor_users": second_factor.second_factor_users,
             "second_factor_faults": second_factor.second_factor_faults,
             "second_factor_settled": second_factor.second_factor_settled,
+            "second_factor_not_done": second_factor.second_factor_not_done,
+            "second_factor_outcome": second_factor.second_factor_outcome,
             "of_users": second_factor.of_users,
         }

@@ -10,6 +10,7 @@ version_added: "0.2.0"
 description:
   - Keeps one file for each user, readable by root alone, in the form of pam_oath. What was used of a secret, which pam_oath
     notes in the same file, stays as long as the secret does.
+  - A lock that a killed login left beside a secret, by which every code would be refused, is taken away.
   - A new secret forgets wrong codes that were counted. Users who aren't named lose their files.
   - Its result holds secrets where O(read_only) is true. Use C(no_log) for each task that calls it.
 options:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from module_utils.second_factor.enrolment import SECRET_BYTES, faults, from_data, settle, to_data, uri
+from module_utils.second_factor.enrolment import SECRET_BYTES, faults, from_data, not_done, outcome, settle, to_data, uri
 
 
 def second_factor_asked(views: Mapping[str, Any]) -> list[str]:
@@ -55,9 +55,25 @@ def second_factor_faults(
     return faults(declared, _names(enrol), _names(withdraw))
 
 
+def second_factor_not_done(asked: Collection[str], hostvars: Mapping[str, Any]) -> dict[str, str]:
+    """Return which login servers don't keep what was settled, and why. Their facts hold what they answered to the module."""
+    return not_done(asked, {name: _answer(hostvars[name]) for name in asked})
+
+
+def second_factor_outcome(left: Mapping[str, str], settled: Mapping[str, Any], check_mode: bool = False) -> str:
+    """Return in words what became of a run. ``left`` is what ``second_factor_not_done`` returned."""
+    return outcome(left, list(settled["uris"]), settled["withdrawn"], settled["missing"], tried=check_mode)
+
+
 def of_users(kept: Mapping[str, Any], users: Collection[str]) -> dict[str, Any]:
     """Return of ``kept`` what belongs to ``users``."""
     return {name: value for name, value in kept.items() if name in users}
+
+
+def _answer(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a login server answered last: where it went away before it was to keep anything, that it did."""
+    answer: Mapping[str, Any] = facts.get("__second_factor_done") or facts.get("__second_factor_kept") or {}
+    return answer
 
 
 def _names(given: str | Collection[str]) -> list[str]:

@@ -16,8 +16,8 @@ from .entries import BECOMING_ROOT, DATA_UNIT, SIGN_UNIT, SSHD
 
 _PEER = r"from (?P<source>\S+) port (?P<port>\d+)"
 _CONNECTION = re.compile(rf"Connection {_PEER} on (?P<address>\S+) port (?P<to_port>\d+)")
-# OpenSSH, auth.c: auth_log() and format_method_key()
-_ACCEPTED = re.compile(rf"Accepted (?P<method>\S+) for (?P<user>.+) {_PEER} ssh2(?:: (?P<key>.+))?$")
+# OpenSSH, auth.c: auth_log() and format_method_key(). Partial: taken, and more is asked for, as a code after a key.
+_ACCEPTED = re.compile(rf"(?P<word>Accepted|Partial) (?P<method>\S+) for (?P<user>.+) {_PEER} ssh2(?:: (?P<key>.+))?$")
 # The id of a certificate is its authority's free text, so the last words that fit are sshd's.
 _CERTIFICATE = re.compile(
     r"(?P<type>\S+) (?P<fingerprint>SHA256:[A-Za-z0-9+/=]+) ID (?P<id>.*) \(serial (?P<serial>\d+)\) "
@@ -54,8 +54,9 @@ class Login:
     """One login. Times are microseconds since 1970; ``end`` is 0 where none was seen.
 
     ``host`` is where it led to and ``address`` which of its addresses; ``source`` is an address. ``key`` is the
-    fingerprint of the key; ``certificate``, ``serial`` and ``authority`` are empty where it was no certificate's.
-    ``recordings`` names the sessions of it that were recorded.
+    fingerprint of the key, also of one after which a code was asked for (the code is then the ``method``); ``certificate``,
+    ``serial`` and ``authority`` are empty where it was no certificate's. ``recordings`` names the sessions of it that were
+    recorded.
     """
 
     user: str
@@ -99,6 +100,7 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
     """Return the logins that entries (plain data of ``entries.Entry``) tell of, oldest first, with their ends."""
     open_ones: dict[tuple[str, str, int], int] = {}
     peers: dict[tuple[str, str, int], tuple[str, int, str]] = {}
+    partly: dict[tuple[str, str, int], Login] = {}
     found: list[Login] = []
     entries = list(entries)
     recorded: dict[tuple[str, str, int], list[str]] = {}
@@ -112,8 +114,12 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
         connection = _CONNECTION.match(text)
         if connection is not None:
             peers[process] = (plain_address(connection["source"]), int(connection["port"]), plain_address(connection["address"]))
-        login = _accepted(entry)
-        if login is not None:
+        login, whole = _accepted(entry)
+        if login is not None and not whole:
+            if login.key:
+                partly[process] = login
+        elif login is not None:
+            login = _by_key(login, partly.pop(process, None))
             source, port, address = peers.get(process, ("", 0, ""))
             open_ones[process] = len(found)
             login = replace(login, recordings=tuple(recorded.get(process, ())))
@@ -156,10 +162,19 @@ def elevations(entries: Iterable[Mapping[str, Any]]) -> Iterator[Elevation]:
             yield Elevation(said["user"], entry["host"], said["rest"].partition("COMMAND=")[2], entry["at"])
 
 
-def _accepted(entry: Mapping[str, Any]) -> Login | None:
+def _by_key(login: Login, before: Login | None) -> Login:
+    """Return ``login`` with the key that its process took ``before`` it, where it names none itself."""
+    if before is None or login.key or (before.user, before.source, before.port) != (login.user, login.source, login.port):
+        return login
+    return replace(login, key=before.key, certificate=before.certificate, serial=before.serial, authority=before.authority)
+
+
+def _accepted(entry: Mapping[str, Any]) -> tuple[Login | None, bool]:
+    """Return the login that a line tells of, and whether that is the whole of it: else more was asked for."""
     said = _ACCEPTED.match(entry["text"])
     if said is None:
-        return None
+        return None, False
+    whole = said["word"] == "Accepted"
     key = said["key"] or ""
     certificate = _CERTIFICATE.match(key)
     plain = _KEY.match(key)
@@ -169,11 +184,13 @@ def _accepted(entry: Mapping[str, Any]) -> Login | None:
         said["user"], entry["host"], plain_address(said["source"]), int(said["port"]), entry["at"], 0, service, said["method"]
     )
     if certificate is not None:
-        return replace(
+        login = replace(
             login,
             key=certificate["fingerprint"],
             certificate=certificate["id"],
             serial=certificate["serial"],
             authority=certificate["authority"],
         )
-    return replace(login, key=plain["fingerprint"]) if plain is not None else login
+    elif plain is not None:
+        login = replace(login, key=plain["fingerprint"])
+    return login, whole

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ..fabric import access
+from ..fabric import access, factors
 from ..fabric.access import Persona
 from ..fabric.model import FAMILIES, Fabric, Family, Host
 from ..fabric.paths import ways_in
@@ -18,13 +18,14 @@ from .plan import Reach, reach
 def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return for each managed host that enforces what is to be tried, in lists.
 
-    ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe``
-    may go on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host
-    on a segment of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter
-    isn't ours. ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login
-    server, are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and
-    what ``login_probe`` is to try. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is asked for.
-    Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
+    ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe`` may go
+    on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host on a segment
+    of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter isn't ours.
+    ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login server,
+    are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and what
+    ``login_probe`` is to try: as far as the question, where a code is asked for. Who must show a security key is left out,
+    since nobody can show that one unattended. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is
+    asked for. Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
@@ -55,12 +56,15 @@ def _own_logins(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
     if not access.is_login_server(fabric, host):
         return
     for account in access.present_accounts(fabric):
-        paths = list(access.declared_logins(fabric, Persona("account", account.name), host)) if account.probe else []
+        factor = factors.of_user(fabric, host, account.name)
+        able = account.probe and factor != "security_key"
+        paths = list(access.declared_logins(fabric, Persona("account", account.name), host)) if able else []
         if paths:
             origin = paths[0].origin
             addresses = dict.fromkeys(str(p.enters_by.address(p.family)) for p in paths if p.origin == origin)
             endpoints = tuple(Endpoint(host.name, address, SSH_PORT) for address in addresses)
-            plan = OriginPlan(origin, (account.name,), endpoints)
+            asked = (account.name,) if factor == "totp" else ()
+            plan = OriginPlan(origin, (account.name,), endpoints, asked=asked)
             yield {"origin": origin, "account": account.name, "plan": plan_to_data(plan)}
             return
 
@@ -78,13 +82,15 @@ def _certificates(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
 def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return in words the logins over ssh that results of ``login_probe`` made in vain: address and what was said.
 
+    A question for the code is no refusal: sshd and PAM took the key and the place, and nobody here has the code.
     By user and address, IPv4 first: several attempts are made at a time, and end in any order.
     """
     found = {}
     for result in results:
         for kind, user, (_host, address, _port), _hop, code, words in result.get("made", ()):
-            if kind == "ssh" and code != "admitted":
-                said = f"{MEANINGS[code][2]} ({words})" if code in MEANINGS else code
+            verdict, _layer, meaning = MEANINGS.get(code, ("unknown", "none", ""))
+            if kind == "ssh" and verdict != "admitted":
+                said = f"{meaning} ({words})" if meaning else code
                 found[user, ":" in address, address] = f"{user} at {address}: {said}"
     return [found[place] for place in sorted(found)]
 

@@ -94,6 +94,51 @@ def settle(
     return Settled(newest, tuple(sorted(set(enrol))), missing)
 
 
+def not_done(asked: Collection[str], results: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return which of the login servers that are ``asked`` don't keep what was settled, and why, in a few words each.
+
+    ``results`` are what each last answered when it was to keep or to show secrets. Without a word that it keeps them it
+    counts as not done.
+    """
+    return {name: _why(results.get(name, {})) for name in asked if not _is_kept(results.get(name, {}))}
+
+
+def _is_kept(result: Mapping[str, Any]) -> bool:
+    return "steps" in result and not result.get("failed") and not result.get("unreachable")
+
+
+def _why(result: Mapping[str, Any]) -> str:
+    if result.get("unreachable"):
+        return "it can't be reached"
+    said = str(result.get("msg") or "").strip().splitlines()
+    return said[0].rstrip(".") if said else "this run left it out"
+
+
+def outcome(
+    left: Mapping[str, str],
+    enrolled: Collection[str],
+    withdrawn: Collection[str],
+    missing: Collection[str],
+    *,
+    tried: bool = False,
+) -> str:
+    """Return in words what became of a run, which was ``tried`` only in check mode. ``left`` is what ``not_done`` returned."""
+    said = (
+        f"{'Would be enrolled' if tried else 'Enrolled'}: {', '.join(enrolled) or 'nobody'}. "
+        f"Withdrawn: {', '.join(withdrawn) or 'nobody'}. "
+        f"Without a second factor, so they can't log in: {', '.join(missing) or 'nobody'}."
+    )
+    if not left:
+        return said
+    places, why = " and ".join(left), "; ".join(f"{name}: {words}" for name, words in left.items())
+    return (
+        f"{'Would not be done' if tried else 'Not done'} on {places} ({why}): "
+        "codes that opened it before this run open it still, and new ones don't. "
+        "Mend that, then run playbooks/second_factor.yml again, without --limit, -e enrol and -e withdraw, "
+        f"for {places} to keep what was settled now. Elsewhere: {said}"
+    )
+
+
 def uri(user: str, issuer: str, secret: Secret) -> str:
     """Return what an authenticator app takes (otpauth)."""
     text = base64.b32encode(bytes.fromhex(secret.key)).decode().rstrip("=")
@@ -106,11 +151,11 @@ def to_data(secrets: Mapping[str, Secret]) -> dict[str, dict[str, Any]]:
     return {name: {"key": secret.key, "since": secret.since} for name, secret in secrets.items()}
 
 
-def from_data(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Secret]:
+def from_data(data: Mapping[str, Any]) -> dict[str, Secret]:
     """Return the secrets that ``to_data`` made ``data`` of. Raises ``EnrolmentError``, without the value."""
     found: dict[str, Secret] = {}
     for name, item in data.items():
-        key, since = item.get("key"), item.get("since")
+        key, since = (item.get("key"), item.get("since")) if isinstance(item, Mapping) else (None, None)
         if not isinstance(key, str) or (key and not _HEX.fullmatch(key)) or not str(since).isdigit():
             raise EnrolmentError(f"the secret of {name} is none: give `key` in hex, empty where it is withdrawn, and `since`")
         found[str(name)] = Secret(key, int(str(since)))

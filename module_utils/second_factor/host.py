@@ -16,6 +16,7 @@ ROOMS = ("", "secrets", "failures")
 _CLOSED = 0o700
 _PRIVATE = 0o600
 _LOCK = ".lock"
+_NEW = ".new"
 _PATIENCE = 10.0
 """Seconds that a login may hold its lock."""
 
@@ -31,8 +32,9 @@ def kept(directory: Path) -> dict[str, Secret]:
 
 
 def steps(directory: Path, wanted: Mapping[str, Secret]) -> list[tuple[str, str]]:
-    """Return what differs, each as a word (``open``, ``write``, ``remove``) and whom or what it is about."""
+    """Return what differs, each as a word (``open``, ``unlock``, ``write``, ``remove``) and whom or what it is about."""
     found = [("open", name) for name in ROOMS if not _is_closed(directory / name)]
+    found += [("unlock", name) for name in _left_behind(directory)]
     now = kept(directory)
     names = {path.name for path in _files(directory)}
     found += [("write", name) for name in sorted(wanted) if now.get(name) != wanted[name] or not _is_private(directory, name)]
@@ -46,12 +48,57 @@ def carry_out(directory: Path, wanted: Mapping[str, Secret], todo: Collection[tu
             (directory / name).mkdir(mode=_CLOSED, parents=True, exist_ok=True)
             os.chown(directory / name, 0, 0)
             (directory / name).chmod(_CLOSED)
+        elif word == "unlock":
+            _unlock(directory, name)
         elif word == "write":
             _write(directory, name, wanted[name])
         else:
             with _locked(directory, name):
                 (directory / "secrets" / name).unlink(missing_ok=True)
             (directory / "failures" / name).unlink(missing_ok=True)
+
+
+def _left_behind(directory: Path) -> list[str]:
+    """Return users beside whose secret a login that was killed left its lock or its scratch file: either refuses every code.
+
+    It is nobody's any more where it is older than any login needs and no process holds the lock. By age alone somebody could
+    still be in the midst of it; by the lock alone, between making the file and locking it.
+    """
+    room = directory / "secrets"
+    paths = [path for path in room.glob("*") if path.suffix in (_LOCK, _NEW)] if room.is_dir() else []
+    names = sorted({path.stem for path in paths if _is_old(path)})
+    return [name for name in names if not _is_held(room / f"{name}{_LOCK}")]
+
+
+def _unlock(directory: Path, name: str) -> None:
+    """Take away what a killed login left beside a user's secret."""
+    lock = directory / "secrets" / f"{name}{_LOCK}"
+    if _is_old(lock) and not _is_held(lock):
+        lock.unlink(missing_ok=True)
+    with _locked(directory, name):
+        lock.with_suffix(_NEW).unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    """Return whether a file was written longer ago than a login needs, or in a future that a wrong clock showed."""
+    try:
+        return abs(time.time() - path.lstat().st_mtime) > _PATIENCE
+    except FileNotFoundError:
+        return False
+
+
+def _is_held(lock: Path) -> bool:
+    """Return whether a process holds this lock, as pam_oath and this module do for as long as they write."""
+    try:
+        descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _write(directory: Path, name: str, secret: Secret) -> None:
@@ -63,7 +110,7 @@ def _write(directory: Path, name: str, secret: Secret) -> None:
             os.chown(path, 0, 0)
             path.chmod(_PRIVATE)
             return
-        scratch = path.with_name(f"{name}.new")
+        scratch = path.with_name(f"{name}{_NEW}")
         scratch.unlink(missing_ok=True)
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -99,7 +146,7 @@ def _locked(directory: Path, name: str) -> Iterator[None]:
 def _files(directory: Path) -> list[Path]:
     room = directory / "secrets"
     found = sorted(room.iterdir()) if room.is_dir() else []
-    return [path for path in found if path.is_file() and not path.is_symlink() and path.suffix not in (_LOCK, ".new")]
+    return [path for path in found if path.is_file() and not path.is_symlink() and path.suffix not in (_LOCK, _NEW)]
 
 
 def _is_closed(path: Path) -> bool:

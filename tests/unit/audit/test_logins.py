@@ -57,6 +57,28 @@ def test_a_login_by_certificate(by: str) -> None:
     assert (found.source, found.end) == ("2001:db8:0:2102::10", 0)
 
 
+@pytest.mark.parametrize("by", SSHD)
+def test_a_login_by_key_and_code_names_the_key(by: str) -> None:
+    """As sshd said it with ``AuthenticationMethods publickey,keyboard-interactive:pam``."""
+    begin = (
+        f"Partial publickey for sato from 192.0.2.20 port 46312 ssh2: ED25519 {KEY}",
+        "Postponed keyboard-interactive for sato from 192.0.2.20 port 46312 ssh2 [preauth]",
+    )
+    end = "Accepted keyboard-interactive/pam for sato from 192.0.2.20 port 46312 ssh2"
+    assert logins(entries(*begin, by=by)) == []  # a key alone is no login
+    [found] = logins(entries(*begin, end, by=by))
+    assert (found.user, found.method, found.key) == ("sato", "keyboard-interactive/pam", KEY)
+    assert [one.key for one in logins([*entries(*begin, by=by), *entries(end, by=by, _PID="39")])] == [""]
+    other = end.replace("46312", "46313")
+    assert [one.key for one in logins(entries(*begin, other, by=by))] == [""]
+
+
+def test_a_login_by_certificate_and_code_names_both() -> None:
+    said = f"publickey for aoki from 192.0.2.20 port 5 ssh2: ED25519-CERT {KEY} ID {ID} (serial 4711) CA ED25519 {CA}"
+    [found] = logins(entries(f"Partial {said}", "Accepted keyboard-interactive/pam for aoki from 192.0.2.20 port 5 ssh2"))
+    assert (found.key, found.certificate, found.serial, found.authority) == (KEY, ID, "4711", CA)
+
+
 def test_a_login_to_data() -> None:
     said = f"Accepted publickey for sato from 192.0.2.101 port 5 ssh2: ED25519 {KEY}"
     assert logins(entries(said, _SYSTEMD_UNIT="kakehashi-data-sshd.service"))[0].service == "data"

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from module_utils.fabric.model import Fabric
 from module_utils.matrix.change_proofs import change_proofs, refused_logins
+from module_utils.matrix.outcomes import MEANINGS
+from tests.support.security_key import SecurityKey
 
 
 def test_an_account_comes_from_its_login_server_and_strangers_knock_by_both_families(fabric: Fabric) -> None:
@@ -37,6 +43,23 @@ def test_an_account_comes_to_the_login_server_with_its_own_key(fabric: Fabric) -
     assert change_proofs(fabric)["mdx1"]["own_logins"] == []
 
 
+def test_who_is_asked_for_a_code_goes_as_far_as_the_question(fabric: Fabric) -> None:
+    [plain] = change_proofs(fabric)["login1"]["own_logins"]
+    [asked] = change_proofs(replace(fabric, second_factor="totp"))["login1"]["own_logins"]
+    assert (plain["plan"]["asked"], asked["plan"]["asked"]) == ([], ["sato"])
+
+
+def test_nobody_is_tried_who_must_show_a_security_key(fabric: Fabric) -> None:
+    key = SecurityKey().public
+    hard = {name: replace(account, keys=(key,)) for name, account in fabric.accounts.items()}
+    asking = replace(fabric, second_factor="totp", accounts={**fabric.accounts, "sato": hard["sato"]})
+    [way] = change_proofs(asking)["login1"]["own_logins"]
+    assert way["account"] == "suzuki"
+    assert change_proofs(replace(asking, accounts=hard))["login1"]["own_logins"] == []
+    [way] = change_proofs(replace(fabric, accounts=hard))["login1"]["own_logins"]  # nothing is asked for
+    assert way["account"] == "sato"
+
+
 def test_a_signer_is_asked_from_each_login_server(fabric: Fabric) -> None:
     assert change_proofs(fabric)["ca1"]["certificates"] == [{"login_server": "login1", "account": "sato"}]
     assert change_proofs(fabric)["login1"]["certificates"] == []
@@ -58,6 +81,12 @@ def test_logins_in_vain_are_told() -> None:
     assert refused_logins([{"made": made}, {"unreachable": True}]) == [
         "sato at 2001:db8::1: sshd took none of the keys (Permission denied (publickey).)"
     ]
+
+
+@pytest.mark.parametrize("code", sorted({*MEANINGS, "of another version"}))
+def test_only_an_admitted_login_is_not_in_vain(code: str) -> None:
+    refused = refused_logins([{"made": [["ssh", "sato", ["login1", "192.0.2.10", 22], None, code, "words"]]}])
+    assert bool(refused) is (code not in ("admitted", "code-asked")), refused
 
 
 def test_logins_in_vain_are_told_in_one_order_whichever_ended_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -13,13 +14,15 @@ from module_utils.second_factor.enrolment import (
     Secret,
     faults,
     from_data,
+    not_done,
+    outcome,
     read,
     settle,
     to_data,
     uri,
     written,
 )
-from plugin_utils.second_factor import second_factor_settled
+from plugin_utils.second_factor import second_factor_not_done, second_factor_outcome, second_factor_settled
 from tests.support.totp import code
 
 RFC_KEY = b"12345678901234567890".hex()
@@ -95,6 +98,50 @@ def test_a_secret_does_not_show_itself() -> None:
         from_data({"sato": {"key": "not hex, and yet a secret", "since": 1}})
     assert "yet a secret" not in str(caught.value)
     assert from_data(to_data({"sato": OLD, "kato": Secret("", 3)})) == {"sato": OLD, "kato": Secret("", 3)}
+
+
+@pytest.mark.parametrize("item", ["x", None, 3, ["aa" * 20], {}, {"key": "aa" * 20}, {"key": None, "since": 1}])
+def test_what_is_no_secret_is_said_in_a_sentence(item: object) -> None:
+    with pytest.raises(EnrolmentError, match=r"the secret of sato is none: give `key` in hex"):
+        from_data({"sato": item})
+
+
+DONE = {"changed": False, "failed": False, "steps": []}
+
+
+def test_each_login_server_counts_that_does_not_say_it_is_done() -> None:
+    results: dict[str, dict[str, Any]] = {
+        "login1": DONE,
+        "login2": {"unreachable": True, "msg": "Failed to connect"},
+        "login3": {"failed": True, "msg": "/var: No space left on device; mend that, then run again.\nmore"},
+        "login4": {"failed": False, "msg": "failed_when hides that it failed."},
+        "login5": {"secrets": {}},
+    }
+    assert not_done([*results, "login6"], results) == {
+        "login2": "it can't be reached",
+        "login3": "/var: No space left on device; mend that, then run again",
+        "login4": "failed_when hides that it failed",
+        "login5": "this run left it out",
+        "login6": "this run left it out",
+    }
+    assert not_done(["login1"], results) == {}
+
+
+def test_a_login_server_that_was_off_from_the_beginning_is_told_as_such() -> None:
+    facts = {"login1": {"__second_factor_done": DONE}, "login2": {"__second_factor_kept": {"unreachable": True}}, "login3": {}}
+    assert second_factor_not_done(list(facts), facts) == {"login2": "it can't be reached", "login3": "this run left it out"}
+
+
+def test_what_became_of_a_run_is_said_for_all_login_servers() -> None:
+    settled = {"uris": {}, "withdrawn": ["sato"], "missing": ["sato"]}
+    everywhere = "Enrolled: nobody. Withdrawn: sato. Without a second factor, so they can't log in: sato."
+    assert second_factor_outcome({}, settled) == everywhere
+    assert outcome({}, ["sato"], [], [], tried=True).startswith("Would be enrolled: sato. ")
+    assert second_factor_outcome({"login2": "it can't be reached", "login3": "this run left it out"}, settled) == (
+        "Not done on login2 and login3 (login2: it can't be reached; login3: this run left it out): codes that opened it before "
+        "this run open it still, and new ones don't. Mend that, then run playbooks/second_factor.yml again, without --limit, "
+        f"-e enrol and -e withdraw, for login2 and login3 to keep what was settled now. Elsewhere: {everywhere}"
+    )
 
 
 def test_names_come_as_a_list_or_as_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,3 +94,48 @@ def test_a_lock_that_was_left_behind_goes(room: Path, monkeypatch: pytest.Monkey
     (room / "secrets/sato.lock").touch()
     carry_out(room, {"sato": KATO}, [("write", "sato")])
     assert sorted(path.name for path in (room / "secrets").iterdir()) == ["kato", "sato"]
+
+
+HOLD = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold a lock in a process of its own, as a login does."""
+    argv = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as login:
+        assert login.stdin is not None
+        assert login.stdout is not None
+        login.stdout.readline()
+        yield
+        login.stdin.close()
+
+
+def aged(path: Path, seconds: int) -> None:
+    """Make a file that was written so long ago."""
+    path.touch()
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+@pytest.mark.parametrize("left", [(".lock",), (".new",), (".lock", ".new")])
+@pytest.mark.parametrize("seconds", [600, -600])
+def test_what_a_killed_login_left_is_seen_and_goes(room: Path, left: tuple[str, ...], seconds: int) -> None:
+    wanted = {"sato": SATO, "kato": KATO}
+    for suffix in left:
+        aged(room / f"secrets/sato{suffix}", seconds)
+    todo = steps(room, wanted)
+    assert todo == [("unlock", "sato")]
+    carry_out(room, wanted, todo)
+    assert sorted(path.name for path in (room / "secrets").iterdir()) == ["kato", "sato"]
+    assert (steps(room, wanted), kept(room)) == ([], wanted)
+
+
+def test_the_lock_of_a_login_under_way_stays(room: Path) -> None:
+    wanted, lock = {"sato": SATO, "kato": KATO}, room / "secrets/sato.lock"
+    lock.touch()  # made, and not yet locked
+    assert steps(room, wanted) == []
+    with held(lock):
+        aged(lock, 600)
+        aged(room / "secrets/sato.new", 600)
+        assert steps(room, wanted) == []
+    assert steps(room, wanted) == [("unlock", "sato")]
