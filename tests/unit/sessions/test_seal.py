@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes files away from
 
 USER, OTHER = 65534, 231072
 ROOT = Path(__file__).parents[3]
+BEGIN = ROOT / "roles/session_recording/templates/kakehashi-session.j2"
 SEAL = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -167,6 +170,31 @@ def test_nobody_opens_the_pipes_any_more(pipes: tuple[int, ...]) -> None:
         stolen += [subprocess.run(steal, user=USER, group=USER, extra_groups=[], check=False, capture_output=True).returncode]
     assert stolen[0] == 0
     assert stolen[1] != 0
+
+
+@pytest.mark.parametrize(("mode", "opens"), [(0o711, False), (0o755, True)])
+def test_nobody_reaches_what_begins_a_session(mode: int, opens: bool) -> None:
+    """Before root has it, too: its shell is a program that can't be read. By one that can it would be reached."""
+    shell, _line, _rest = BEGIN.read_text(encoding="utf-8").removeprefix("#!").partition("\n")
+    role = (BEGIN.parents[1] / "tasks/main.yml").read_text(encoding="utf-8")
+    assert f'    dest: {shell}\n    remote_src: true\n    owner: root\n    group: root\n    mode: "0711"\n' in role
+    with tempfile.TemporaryDirectory() as room:
+        Path(room).chmod(0o755)
+        shutil.copy("/bin/dash", f"{room}/sh")
+        Path(room, "sh").chmod(mode)
+        Path(room, "begin").write_text(f"#!{room}/sh\necho begun; read -r line\n", encoding="utf-8")
+        Path(room, "begin").chmod(0o755)
+        by_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        with subprocess.Popen(
+            [f"{room}/begin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=USER, group=USER, extra_groups=[]
+        ) as begun:
+            assert begun.stdout is not None
+            assert begun.stdin is not None
+            os.fchown(begun.stdout.fileno(), USER, -1)
+            assert begun.stdout.readline() == b"begun\n"
+            tried = subprocess.run([*by_user, "sh", "-c", f": >/proc/{begun.pid}/fd/1"], check=False, capture_output=True)
+            begun.stdin.close()
+    assert (tried.returncode == 0) == opens
 
 
 @pytest.mark.parametrize("lets_go", [True, False])
