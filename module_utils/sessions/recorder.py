@@ -14,11 +14,12 @@ import pwd
 import select
 import signal
 import socket
+import stat
 import sys
 import termios
 import time
 import tty
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,9 @@ _DRAIN, _QUIET = 2.0, 50
 REFUSED = 75
 _TERMINALS = range(136, 144)
 """Major numbers of the slave ends of pseudo-terminals (Linux, devices.txt)."""
+_HANG_UP = 0x5437
+"""TIOCVHANGUP (ioctl_tty(2)), which termios doesn't name."""
+_LOOKS = 2
 
 
 class EndError(RuntimeError):
@@ -282,9 +286,9 @@ def record(shell: str, admitted: Sequence[str]) -> int:
     owner = pwd.getpwuid(int(os.environ.get("SUDO_UID", str(os.getuid()))))
     command = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     session = Session(owner.pw_name, kind_of(command, os.isatty(0)), command, os.environ.get("SSH_CONNECTION", ""))
+    typed = b""
     try:
-        if session.kind == TERMINAL:
-            seal(owner.pw_uid)
+        typed = seal(owner.pw_uid)
         recording = Recording(_call(session))
     except EndError as error:
         sys.stderr.write(f"This session can't be recorded: {error}.\n")
@@ -295,7 +299,10 @@ def record(shell: str, admitted: Sequence[str]) -> int:
         recording = Recording(None)
     words = ["/usr/bin/setpriv", "--pdeathsig=kill", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups", "--"]
     words += program(session, shell)
-    return (_terminal if session.kind == TERMINAL else _pipes)(session, recording, words, _environment(owner, shell))
+    environment = _environment(owner, shell)
+    if session.kind == TERMINAL:
+        return _terminal(session, recording, words, environment, typed)
+    return _pipes(session, recording, words, environment)
 
 
 def _call(session: Session) -> socket.socket:
@@ -309,38 +316,198 @@ def _call(session: Session) -> socket.socket:
     return keeper
 
 
-def seal(user: int) -> None:
-    """Take the outer terminal away from the user: what is written there directly would pass the recorder by.
+def seal(user: int) -> bytes:
+    """Take what sshd gave the user as input, output and errors away from the user; return what was typed until then.
 
-    Raises ``EndError`` where another process of the user's had opened it already.
+    What is written there directly would pass the recorder by. It becomes root's, so nobody opens it any more; who has opened a
+    terminal already is cut off from it. Where somebody holds one of them the session doesn't begin: raises ``EndError``.
     """
-    name, found = os.ttyname(0), os.fstat(0)
-    # Only a terminal that sshd made for this user, and not what all users share, such as /dev/tty and /dev/ptmx.
+    mine, typed = set(), b""
+    for end in (0, 1, 2):
+        found = os.fstat(end)
+        terminal = stat.S_ISCHR(found.st_mode) and os.isatty(end)
+        if terminal:
+            _know(end, user)
+        if found.st_uid == user and (terminal or _carries(end, found)):
+            mine.add(_identity(found))
+        # Nobody can open a socket that another has, so its owner is nobody's way in.
+        if terminal or (found.st_uid == user and stat.S_ISFIFO(found.st_mode) and _carries(end, found)):
+            os.fchown(end, 0, 0)
+            os.fchmod(end, 0o600)
+    if os.isatty(0) and _identity(os.fstat(0)) in mine:
+        typed = _cut_off()
+    if mine:
+        _look_for_holders(mine)
+    return typed
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    """Return what names a file, whatever it is called: devpts has one inode for each terminal, wherever it is mounted."""
+    return found.st_dev, found.st_ino
+
+
+def _know(end: int, user: int) -> None:
+    """Refuse what is no terminal that sshd made for this user, such as what all users share: /dev/tty and /dev/ptmx."""
+    try:
+        name, found = os.ttyname(end), os.fstat(end)
+    except OSError as error:
+        raise EndError(f"its terminal has no name here ({error.strerror})") from error
     if os.major(found.st_rdev) not in _TERMINALS or not name.startswith("/dev/pts/") or found.st_uid not in (user, 0):
         raise EndError(f"{name} is no terminal of its own")
-    os.fchown(0, 0, 0)
-    os.fchmod(0, 0o600)
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # a process that ended meanwhile holds nothing
-            status = (process / "status").read_text(encoding="utf-8", errors="replace")
-            numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")), [])
-            if str(user) in numbers and any(str(f.readlink()) == name for f in (process / "fd").iterdir()):
-                raise EndError(f"the process {process.name} of yours holds the terminal, past the recording")
+
+
+def _carries(end: int, found: os.stat_result) -> bool:
+    """Return whether an end is a pipe without a name, or a socket: what has a name wasn't made by sshd and stays as it is."""
+    return stat.S_ISSOCK(found.st_mode) or (
+        stat.S_ISFIFO(found.st_mode) and Path(f"/proc/self/fd/{end}").readlink().name.startswith("pipe:[")
+    )
+
+
+def _cut_off() -> bytes:
+    """Hang up the outer terminal and open it anew; return what was typed before.
+
+    This ends every other opening, whoever has it: a descriptor on its way through a socket, and /dev/tty, whose inode tells
+    nothing.
+    """
+    name, before, was = os.ttyname(0), termios.tcgetattr(0), _identity(os.fstat(0))
+    same = [end for end in (0, 1, 2) if _identity(os.fstat(end)) == was]
+    ours = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        if os.getsid(0) != os.getpid():
+            os.setpgid(0, os.getpgid(os.getppid()))  # who leads a group can't begin a session
+            os.setsid()
+        # Taken from who led the session until now (sudo), which would else be hung up, too, and pass that on.
+        fcntl.ioctl(0, termios.TIOCSCTTY, 1)
+        with _paused(_nearest_sshd()):
+            raw(0)
+            typed = _typed()
+            fcntl.ioctl(0, _HANG_UP)
+            fresh = os.open(name, os.O_RDWR | os.O_CLOEXEC)
+            if _identity(os.fstat(fresh)) != was:
+                raise EndError(f"{name} is another terminal than that of this session")
+            termios.tcsetattr(fresh, termios.TCSANOW, before)
+    except (OSError, termios.error) as error:
+        raise EndError(f"the terminal can't be taken away from others ({error})") from error
+    finally:
+        signal.signal(signal.SIGHUP, ours)
+    for end in same:
+        os.dup2(fresh, end)
+    os.close(fresh)
+    return typed
+
+
+def _typed() -> bytes:
+    typed = b""
+    os.set_blocking(0, False)
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(0, _READ):
+            typed += data
+    return typed
+
+
+@contextlib.contextmanager
+def _paused(process: int) -> Iterator[None]:
+    """Have a process (0: none) stand still for a moment, so that nothing comes in between."""
+    if not process:
+        yield
+        return
+    os.kill(process, signal.SIGSTOP)
+    try:
+        until = time.monotonic() + _EACH
+        while _state(process) not in ("T", "t") and time.monotonic() < until:
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _state(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+
+
+def _look_for_holders(sealed: Collection[tuple[int, int]]) -> None:
+    """Refuse where a process other than those above this one holds an end, until two looks find nobody."""
+    above = {os.getpid(), *_above()}
+    until, clean = time.monotonic() + _EACH, 0
+    while clean < _LOOKS:
+        holder = next(holders(sealed, above), 0)
+        clean = 0 if holder else clean + 1
+        if not holder:
+            continue
+        # sshd's own, begun for another session of the connection, closes what isn't its own before it runs anything.
+        if not _is_sshds(holder, above) or time.monotonic() > until:
+            raise EndError(f"the process {holder} holds its input or output, past the recording")
+        time.sleep(0.01)
+
+
+def holders(sealed: Collection[tuple[int, int]], left_out: Collection[int]) -> Iterator[int]:
+    """Yield each process, of whatever user, that holds one of these files open, by whatever name."""
+    for process in _numbers("/proc"):
+        if process in left_out:
+            continue
+        # A thread can have descriptors of its own.
+        for thread in _numbers(f"/proc/{process}/task"):
+            if any(
+                _at(f"/proc/{process}/task/{thread}/fd/{end}") in sealed for end in _numbers(f"/proc/{process}/task/{thread}/fd")
+            ):
+                yield process
+                break
+
+
+def _numbers(directory: str) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(directory) if name.isdigit()]  # noqa: PTH208 - of thousands, only names
+    except OSError:
+        return []  # it ended meanwhile, and holds nothing
+
+
+def _at(path: str) -> tuple[int, int] | None:
+    try:
+        return _identity(os.stat(path))  # noqa: PTH116 - the same
+    except OSError:
+        return None
+
+
+def _is_sshds(process: int, above: Collection[int]) -> bool:
+    try:
+        parent = int(_status(process)["PPid"])
+        return parent in above and Path(f"/proc/{process}/exe").samefile(f"/proc/{parent}/exe")
+    except (OSError, KeyError, ValueError):
+        return True  # it ended meanwhile: the next look tells
+
+
+def _status(process: int) -> dict[str, str]:
+    text = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace")
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def _above() -> Iterator[int]:
+    """Yield the processes above this one, the nearest first."""
+    process = os.getppid()
+    while process > 1:
+        yield process
+        try:
+            process = int(_status(process)["PPid"])
+        except (OSError, KeyError, ValueError):
+            return
+
+
+def _nearest_sshd() -> int:
+    for process in _above():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{process}/exe").readlink().name.startswith("sshd"):
+                return process
+    return 0
 
 
 def _login() -> int:
     """Return the process of sshd, root's, that admitted the user: the nearest above this one. 0 where there is none."""
-    process = os.getppid()
-    while process > 1:
-        place = Path(f"/proc/{process}")
+    for process in _above():
         try:
-            status = dict(
-                line.split(":", 1) for line in (place / "status").read_text(encoding="utf-8").splitlines() if ":" in line
-            )
-            if (place / "exe").readlink().name.startswith("sshd") and status["Uid"].split()[:2] == ["0", "0"]:
+            is_sshd = Path(f"/proc/{process}/exe").readlink().name.startswith("sshd")
+            if is_sshd and _status(process)["Uid"].split()[:2] == ["0", "0"]:
                 return process
-            process = int(status["PPid"])
-        except (OSError, KeyError, ValueError):
+        except (OSError, KeyError):
             return 0
     return 0
 
@@ -356,7 +523,7 @@ def raw(terminal: int) -> None:
     tty.setraw(terminal, termios.TCSANOW)
 
 
-def _terminal(session: Session, recording: Recording, words: list[str], environment: dict[str, str]) -> int:
+def _terminal(session: Session, recording: Recording, words: list[str], environment: dict[str, str], typed: bytes) -> int:
     before = termios.tcgetattr(0)
     master, slave = os.openpty()
     termios.tcsetattr(slave, termios.TCSANOW, before)
@@ -369,7 +536,7 @@ def _terminal(session: Session, recording: Recording, words: list[str], environm
     os.close(slave)
     raw(0)
     try:
-        streams = [Stream(0, master), Stream(master, 1, frames.TERMINAL)]
+        streams = [Stream(0, master, waiting=typed), Stream(master, 1, frames.TERMINAL)]
         return _run(Relay(streams, recording, child), recording, child, master)
     finally:
         os.set_blocking(0, True)

@@ -17,7 +17,7 @@ from .test_prove import twin
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("/usr/local/sbin/kakehashi-session", "#!/bin/sh"),
+        ("/usr/local/sbin/kakehashi-session", "#!/usr/local/sbin/kakehashi-shell"),
         ("/etc/kakehashi/sessions.json", '"admitted"'),
         ("/etc/systemd/system/kakehashi-sessions@.service", "ExecStart"),
         ("/etc/systemd/system/kakehashi-sessions.socket", "SocketMode"),
