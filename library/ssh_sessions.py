@@ -75,6 +75,18 @@ ended:
       description: From where.
       type: str
   sample: [{user: sato, address: 192.0.2.21}]
+unknown:
+  description: Those that stay although the journal doesn't tell by which key they began. It may be one that was withdrawn.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    user:
+      description: Whose.
+      type: str
+    address:
+      description: From where.
+      type: str
 open:
   description: How many connections were open.
   type: int
@@ -85,7 +97,7 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.access_control.host import HostError
-from ansible.module_utils.access_control.session_keys import by_withdrawn_keys
+from ansible.module_utils.access_control.session_keys import by_withdrawn_keys, unknown
 from ansible.module_utils.access_control.sessions import not_admitted
 from ansible.module_utils.access_control.sessions_host import end, how_they_began, open_sessions, replaced_keys, rules, taken
 from ansible.module_utils.basic import AnsibleModule
@@ -109,7 +121,8 @@ def main() -> None:
         late = not_admitted(found, rules(program, config))
         spared = replaced_keys(module.params["replaced"], module.params["spared_days"])
         others = [s for s in found if s not in late]
-        late += by_withdrawn_keys(others, how_they_began(found), partial(taken, program, config), spared)
+        seen = how_they_began(found)
+        late += by_withdrawn_keys(others, seen, partial(taken, program, config), spared)
         if late and not module.check_mode:
             refuse_when_over(module)
             end(late)
@@ -119,6 +132,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(late),
         ended=[{"user": s.user, "address": s.address} for s in late],
+        unknown=[{"user": s.user, "address": s.address} for s in unknown(others, seen)],
         open=len(found),
         diff=[{"before": lines, "after": ""}] if late else [],
     )

@@ -21,7 +21,8 @@ from ..adoption.logins import plain_address
 from .sessions import Session
 
 _ACCEPTED = re.compile(
-    r"Accepted publickey for (?P<user>\S+) from (?P<source>\S+) port \d+ ssh2: "
+    # After a key for which a code is asked too, the line that says Accepted names no key any more (auth.c: auth_log()).
+    r"(?:Accepted|Partial) publickey for (?P<user>\S+) from (?P<source>\S+) port \d+ ssh2: "
     r"\S+ (?P<key>SHA256:[A-Za-z0-9+/]+)(?: ID .* CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/]+))?$"
 )
 _COMMANDS = ("authorizedkeyscommand", "authorizedprincipalscommand")
@@ -104,15 +105,23 @@ def by_withdrawn_keys(
 
     In doubt a session stays: where the journal doesn't tell how it began, or ``taken`` doesn't know (None) what holds for it.
     """
-    return [s for s in sessions if _withdrawn(s, seen.get(s.pid), taken, spared)]
+    return [s for s in sessions if _withdrawn(s, _beginning(s, seen), taken, spared)]
+
+
+def unknown(sessions: Iterable[Session], seen: Mapping[int, Began]) -> list[Session]:
+    """Return the sessions of which the journal doesn't tell by what they began: nobody can say whether they lost their right."""
+    return [s for s in sessions if _beginning(s, seen) is None]
+
+
+def _beginning(session: Session, seen: Mapping[int, Began]) -> Began | None:
+    by = seen.get(session.pid)
+    # A number may have been another process's before.
+    return by if by is not None and (by.user, by.address) == (session.user, session.address) else None
 
 
 def _withdrawn(session: Session, by: Began | None, taken: Callable[[Session], Taken | None], spared: Collection[str]) -> bool:
-    # A number may have been another process's before.
-    if by is None or (by.user, by.address) != (session.user, session.address):
-        return False
-    now = taken(session)
-    if now is None:
+    now = taken(session) if by is not None else None
+    if by is None or now is None:
         return False
     key, valid = (by.authority, now.authorities) if by.authority else (by.key, now.keys)
     return key not in valid and not (valid and key in spared)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from module_utils.access_control.session_keys import Began, Taken, began, by_withdrawn_keys, fingerprints, key_files, replaced
+from module_utils.access_control.session_keys import (
+    Began,
+    Taken,
+    began,
+    by_withdrawn_keys,
+    fingerprints,
+    key_files,
+    replaced,
+    unknown,
+)
 from module_utils.access_control.sessions import Session
 from module_utils.access_control.sessions_host import replaced_keys
 
@@ -39,6 +48,23 @@ def test_the_newest_line_of_a_process_tells_how_it_began() -> None:
         605: Began("sato", "192.0.2.21", "SHA256:newer"),
         705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA),
     }
+
+
+def test_a_session_for_which_a_code_was_asked_too_began_by_its_key() -> None:
+    journal = "\n".join(
+        [
+            line(605, "Partial publickey for sato from 192.0.2.21 port 50396 ssh2: ED25519 SHA256:lost"),
+            line(605, "Accepted keyboard-interactive/pam for sato from 192.0.2.21 port 50396 ssh2"),
+        ]
+    )
+    assert began(journal) == {605: Began("sato", "192.0.2.21", "SHA256:lost")}
+    assert by_withdrawn_keys([SATO], began(journal), lambda _session: Taken(frozenset({PRINT}), frozenset())) == [SATO]
+
+
+def test_sessions_of_which_the_journal_is_silent_are_told() -> None:
+    others = Session(606, "kato", "192.0.2.22")
+    seen = {605: Began("sato", "192.0.2.21", PRINT), 606: Began("sato", "192.0.2.22", PRINT)}
+    assert unknown([SATO, others, Session(607, "mori", "192.0.2.23")], seen) == [others, Session(607, "mori", "192.0.2.23")]
 
 
 @pytest.mark.parametrize("text", [KEY, f"{KEY} sato@desk", f'restrict,from="192.0.2.21",command="a b" {KEY}\n', f"\n# x\n{KEY}"])
