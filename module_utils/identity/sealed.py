@@ -105,9 +105,14 @@ def client_config(sealed: Sealed, ways: str, more: str) -> str:
 
     ``ways`` leads to the machines; ``more`` names a file with further settings, or nothing.
     """
-    own = ("IdentitiesOnly yes", "IdentityAgent none", "PreferredAuthentications publickey", "NumberOfPasswordPrompts 1")
     # Not BatchMode, which asks for no passphrase. Whether a host is the right one is no question for the program that tells it.
-    own += ("StrictHostKeyChecking yes",)
+    own = (
+        "IdentitiesOnly yes",
+        "IdentityAgent none",
+        "PreferredAuthentications publickey",
+        "NumberOfPasswordPrompts 1",
+        "StrictHostKeyChecking yes",
+    )
     lines = [
         "Host *",
         f"    User {sealed.name}",
