@@ -7,12 +7,16 @@ own in memory.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from ..programs import run
 
@@ -21,6 +25,10 @@ SHORTEST = 20
 _ROUNDS = "64"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - directories of our own are made in it
 _SHOWN = 300
+_BOUND = 120
+"""Seconds within which a login has come and gone."""
+_LATE = 124
+"""Status of timeout(1) where it ended what it ran."""
 
 
 class SealError(RuntimeError):
@@ -97,14 +105,21 @@ def client_config(sealed: Sealed, ways: str, more: str) -> str:
 
     ``ways`` leads to the machines; ``more`` names a file with further settings, or nothing.
     """
-    own = ("IdentitiesOnly yes", "IdentityAgent none", "PreferredAuthentications publickey", "NumberOfPasswordPrompts 1")
+    # Not BatchMode, which asks for no passphrase. Whether a host is the right one is no question for the program that tells it.
+    own = (
+        "IdentitiesOnly yes",
+        "IdentityAgent none",
+        "PreferredAuthentications publickey",
+        "NumberOfPasswordPrompts 1",
+        "StrictHostKeyChecking yes",
+    )
     lines = [
         "Host *",
         f"    User {sealed.name}",
         f'    IdentityFile "{sealed.path}"',
         *(f"    {word}" for word in (*own, "ControlMaster no", "ControlPath none", "ConnectTimeout 20")),
     ]
-    return "\n".join([*lines, ways, *([f'Host *\n    Include "{more}"'] if more else []), ""])
+    return "\n".join([*lines, ways, *([f'Host *\n    Include "{Path(more).absolute()}"'] if more else []), ""])
 
 
 def log_in(config: str, host: str, passphrase: str) -> str:
@@ -112,8 +127,11 @@ def log_in(config: str, host: str, passphrase: str) -> str:
     with tempfile.TemporaryDirectory(prefix="kakehashi-sealed-") as room, _helper(passphrase) as environment:
         file = Path(room, "ssh_config")
         file.write_text(config, encoding="utf-8")
-        argv = ["env", *_words(environment), "ssh", "-F", str(file), "-n", "-T", host, "true"]
+        bounded = ["timeout", "--kill-after=5", str(_BOUND)]
+        argv = ["env", *_words(environment), *bounded, "ssh", "-F", str(file), "-n", "-T", host, "true"]
         done = run(argv, SealError)
+    if done.returncode == _LATE:
+        return f"the login did not come to its end within {_BOUND} seconds"
     return "" if done.returncode == 0 else (done.stderr.strip()[-_SHOWN:] or f"ssh ended with {done.returncode}")
 
 
@@ -131,10 +149,32 @@ def _words(environment: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have signals that end a program end it by an exception, so that what was made is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+@contextmanager
 def _helper(passphrase: str) -> Iterator[dict[str, str]]:
-    """Have a program that tells the passphrase to whom ssh's programs ask; it and the passphrase go when they are done."""
+    """Have a program that tells the passphrase to whom ssh's programs ask; it and the passphrase go when they are done.
+
+    They go as well where this is ended by a signal.
+    """
     memory = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
     with (
+        _ended_in_order(),
         tempfile.TemporaryDirectory(prefix="kakehashi-sealed-") as room,
         tempfile.TemporaryDirectory(prefix="kakehashi-sealed-", dir=memory) as secret,
     ):

@@ -12,6 +12,7 @@ import binascii
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import syslog
@@ -20,6 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 POLICY = "/etc/kakehashi/authority/policy.json"
@@ -32,6 +34,8 @@ _KEY_LENGTH = 51
 _BACK_SECONDS = 60
 """How much the clocks of signer and node may differ."""
 _TIMEOUT = 20
+_PATIENCE = 20
+"""Seconds that somebody who has connected may take to ask: what never asks would use up the signer for all."""
 
 
 class RefusedError(Exception):
@@ -135,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
     syslog.openlog("kakehashi-sign", 0, syslog.LOG_AUTHPRIV)
     account = "?"
     try:
-        request = parse_request(sys.stdin.buffer.read(_LONGEST_REQUEST).decode("ascii", "replace"))
+        request = parse_request(_asked().decode("ascii", "replace"))
         account = request.account
         policy = json.loads(Path(POLICY).read_text())
         order = decide(policy, client, origin, request)
@@ -149,6 +153,21 @@ def main(arguments: Sequence[str]) -> int:
     syslog.syslog(syslog.LOG_INFO, said)
     sys.stdout.write(f"{line}\n")
     return 0
+
+
+def _asked() -> bytes:
+    """Return what is asked for. Raises ``RefusedError`` where that doesn't come to its end in time."""
+    before = signal.signal(signal.SIGALRM, _late)
+    signal.alarm(_PATIENCE)
+    try:
+        return sys.stdin.buffer.read(_LONGEST_REQUEST)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _late(_number: int, _frame: FrameType | None) -> None:
+    raise RefusedError(f"the request did not come to its end within {_PATIENCE} seconds")
 
 
 def _refuse(account: str, client: str, origin: str, why: str) -> int:

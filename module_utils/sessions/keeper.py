@@ -76,8 +76,13 @@ class Budget:
         handle = os.open(self._state / f"{user}.{day}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            used = int(os.read(handle, 32) or b"0") + size
-            os.pwrite(handle, b"%d" % used, 0)
+            told = os.read(handle, 32)
+            # What a power cut left unreadable counts as nothing: the user had no hand in it, and the bounds of a session and of
+            # the room left hold all the same. As full it would shut the user out for a day.
+            used = (int(told) if told.isdigit() else 0) + size
+            count = b"%d" % used
+            os.pwrite(handle, count, 0)
+            os.ftruncate(handle, len(count))
         finally:
             os.close(handle)
         return used <= self._largest

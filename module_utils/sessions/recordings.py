@@ -7,7 +7,7 @@ import hashlib
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ DIRECTORY = "/var/log/kakehashi-recordings"
 FIELDS = ("KAKEHASHI_SESSION", "KAKEHASHI_CHUNK", "KAKEHASHI_DATA")
 _DATA = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _LONGEST_PAUSE = 2.0
+_DAY = 86400
 _CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b.?|[^\S\n\t]*\r(?=\n)"
 )
@@ -52,9 +53,10 @@ def chunk_of(host: str, fields: Mapping[str, Any]) -> Chunk | None:
 class Recordings:
     """Keeps recordings below ``directory``, by host and month."""
 
-    def __init__(self, directory: Path) -> None:
-        """Name the directory."""
-        self._directory = directory
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
+        """Name the directory, and what tells the time."""
+        self._directory, self._clock = directory, clock
+        self._oldest = ""
         self._last: dict[Path, int] = {}
 
     def path(self, host: str, session: str) -> Path:
@@ -65,8 +67,14 @@ class Recordings:
         return self._directory / host / found["month"] / session
 
     def append(self, chunk: Chunk) -> bool:
-        """Keep a part, unless it is there already; return whether it was new."""
+        """Keep a part, unless it is there already; return whether it was new.
+
+        When a session began is its sender's word: one of a day to come would be kept for ever, and one of a month that was let go
+        comes too late.
+        """
         path = self.path(chunk.host, chunk.session)
+        if not self._oldest <= chunk.session[: len("2026-12")] or chunk.session[: len("2026-12-01")] > self._tomorrow():
+            return False
         if path not in self._last:
             self._last[path] = max((number for number, _data in _parts(path)), default=-1)
         if chunk.number <= self._last[path]:
@@ -86,7 +94,8 @@ class Recordings:
 
     def expire(self, days: int, now: float) -> list[str]:
         """Remove the months that are older than ``days`` as a whole; return which, of which hosts."""
-        oldest, gone = time.strftime("%Y-%m", time.gmtime(now - days * 86400)), []
+        self._oldest = oldest = time.strftime("%Y-%m", time.gmtime(now - days * _DAY))
+        gone = []
         for month in sorted(self._directory.glob("*/[0-9][0-9][0-9][0-9]-[0-9][0-9]")):
             if month.name < oldest:
                 for path in month.iterdir():
@@ -96,6 +105,9 @@ class Recordings:
                 month.rmdir()
                 gone.append(f"{month.parent.name}/{month.name}")
         return gone
+
+    def _tomorrow(self) -> str:
+        return time.strftime("%Y-%m-%d", time.gmtime(self._clock() + _DAY))
 
     def there(self, told: Told) -> bool:
         """Return whether anything of a session is here."""

@@ -85,11 +85,15 @@ def operators(context: Context) -> Iterator[Problem]:
 
 
 def sealed(context: Context) -> Iterator[Problem]:
-    """A sealed credential is used by nobody every day, by no machine, and raises an alert that somebody reads."""
+    """A sealed credential is used by nobody every day, by no machine, with nothing but ssh, and raises an alert that is read."""
     for operator in context.fabric.operators.values():
         if operator.break_glass and operator.probe:
             message = f"{operator.name} is a sealed credential, which validation must not open"
             yield context.problem(operator, "probe", operator.probe, message, "drop probe, or drop break_glass")
+        if operator.break_glass and factor(context.fabric, operator) == "totp":
+            message = f"{operator.name} is a sealed credential, which could open no login server without somebody's device"
+            wanted = "drop second_factor, or drop break_glass"
+            yield context.problem(operator, "second_factor", operator.second_factor, message, wanted)
     present = [o for o in context.fabric.operators.values() if o.state == "present"]
     if present and all(o.break_glass for o in present):
         message = "every operator is a sealed credential"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.basic import AnsibleModule
+from jinja2.nativetypes import NativeEnvironment
 
 from module_utils.identity import sealed
 from module_utils.identity.sealed import Sealed, SealError, client_config, passphrase_of
@@ -121,6 +126,61 @@ def test_each_hop_is_asked_for_by_this_credential(tmp_path: Path) -> None:
             "none",
         )
     assert found["proxyjump"] == "login1"
+
+
+def test_a_host_that_nobody_knows_is_no_question(tmp_path: Path) -> None:
+    """Without a way that says so, too: the program that tells the passphrase would be asked, for ever."""
+    file = tmp_path / "config"
+    file.write_text(client_config(Sealed(tmp_path / "glass", "glass"), "", ""))
+    said = subprocess.run(["ssh", "-F", str(file), "-G", "mdx1"], capture_output=True, text=True, check=True).stdout
+    assert "stricthostkeychecking true\n" in said
+
+
+def test_a_login_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(sealed, "_BOUND", 1)
+    assert sealed.log_in("", "mdx1", PASSPHRASE) == "the login did not come to its end within 1 seconds"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_passphrase(tmp_path: Path, number: int) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from pathlib import Path; from module_utils.identity import sealed\n"
+        f"sealed._MEMORY = Path({str(tmp_path)!r})\n"
+        f"with sealed._helper({PASSPHRASE!r}):\n print('made', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made:
+        assert made.stdout is not None
+        assert made.stdout.readline() == b"made\n"
+        assert list(tmp_path.glob("kakehashi-sealed-*/passphrase"))
+        made.send_signal(number)
+        assert made.wait(20) == 128 + number
+    assert not list(tmp_path.glob("kakehashi-sealed-*"))
+
+
+KNOWN = "UserKnownHostsFile=build/known_hosts/mine"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("", []),
+        ("-F build/show/mine/ssh_config", []),
+        (f"-F build/show/mine/ssh_config -o {KNOWN}", [KNOWN]),
+        (f"-o{KNOWN} -o StrictHostKeyChecking=no -o GlobalKnownHostsFile=/x", [KNOWN, "GlobalKnownHostsFile=/x"]),
+        ('-o "UserKnownHostsFile /a /b" -C', ["UserKnownHostsFile /a /b"]),
+        ("-o 'UserKnownHostsFile /a /b' -C", ["UserKnownHostsFile /a /b"]),
+    ],
+)
+def test_a_drill_knows_the_hosts_that_ansible_knows(given: str, found: list[str]) -> None:
+    play = yaml.safe_load((Path(__file__).parents[3] / "playbooks/break_glass.yml").read_text())[0]["vars"]
+    told = {"__known_settings": play["__known_settings"], "ansible_ssh_common_args": given}
+    environment = NativeEnvironment()
+    environment.filters["regex_findall"] = lambda text, pattern: re.findall(pattern, text)
+    assert list(environment.from_string(play["__known"]).render(told)) == found
 
 
 def test_nobody_logs_in_in_check_mode(wanted: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
     order = decide(POLICY, "login1", "192.0.2.200", parse_request(request()))
     with pytest.raises(RefusedError, match="ssh-keygen did not sign"):
         sign(order, str(tmp_path / "none"))
+
+
+def test_who_asks_nothing_is_sent_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signer, "_PATIENCE", 1)
+    reads, writes = os.pipe()
+    with open(reads) as silent, open(writes, "wb") as _held:  # noqa: PTH123 - descriptors
+        monkeypatch.setattr("sys.stdin", silent)
+        assert signer.main(["-c", "login1"]) == 1
+    assert capsys.readouterr().err == "refused: the request did not come to its end within 1 seconds\n"
 
 
 def test_a_shell_is_not_to_be_had(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

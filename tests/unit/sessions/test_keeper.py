@@ -114,6 +114,14 @@ def test_sessions_of_one_user_at_once_are_bounded(tmp_path: Path, monkeypatch: p
         assert third.ask(BEGIN).startswith("kept ")
 
 
+@pytest.mark.parametrize("left", [b"\0\0\0", b"7\0\0", b"x"])
+def test_a_count_that_a_power_cut_spoiled_begins_anew(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "sato.1970-01-01").write_bytes(left)
+    budget = keeper.Budget(tmp_path, 10)
+    assert budget.take("sato", 6, 0)
+    assert not budget.take("sato", 5, 0)
+
+
 def test_counts_of_past_days_go(tmp_path: Path) -> None:
     budget = keeper.Budget(tmp_path, 10)
     assert budget.take("sato", 4, 0)

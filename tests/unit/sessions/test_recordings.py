@@ -14,6 +14,8 @@ from module_utils.sessions.recordings import Chunk, Recordings, chunk_of
 from module_utils.sessions.words import Told
 
 SESSION = "2026-12-01T093015Z-sato-3f2a9c0d1e5b"
+NOW = 1796119200.0
+"""2026-12-01."""
 SHOWN = ((0, b"\x1b[31mone\x1b[0m\r\n"), (900, b"two\x1b]0;t\x07\r\n"))
 PARTS = [frames.pack(Frame(at, frames.TERMINAL, text)) for at, text in SHOWN]
 FIELDS = {
@@ -34,7 +36,7 @@ def told(status: str = "0") -> Told:
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recordings:
     monkeypatch.setattr(recordings, "set_append_only", lambda _path, _wanted: None)  # not every file system has it
-    found = Recordings(tmp_path)
+    found = Recordings(tmp_path, lambda: NOW)
     for number, packed in enumerate(PARTS):
         assert found.append(Chunk("login1", SESSION, number, frames.as_text(packed)))
     return found
@@ -47,7 +49,7 @@ def test_a_recording_is_read_as_it_was_made(kept: Recordings) -> None:
 
 def test_what_comes_twice_is_kept_once(kept: Recordings, tmp_path: Path) -> None:
     assert not kept.append(Chunk("login1", SESSION, 1, frames.as_text(PARTS[0])))
-    assert not Recordings(tmp_path).append(Chunk("login1", SESSION, 0, frames.as_text(PARTS[1])))
+    assert not Recordings(tmp_path, lambda: NOW).append(Chunk("login1", SESSION, 0, frames.as_text(PARTS[1])))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,22 @@ def test_old_months_go_as_a_whole(kept: Recordings) -> None:
     assert kept.expire(731, 1795948949) == []
     assert kept.expire(731, 1795948949 + 800 * 86400) == ["login1/2026-12"]
     assert not kept.there(told())
+
+
+@pytest.mark.parametrize(
+    ("began", "kept_there"), [("2026-12-02", True), ("2026-12-03", False), ("2999-01-01", False), ("2026-99-01", False)]
+)
+def test_a_day_to_come_is_not_kept(kept: Recordings, tmp_path: Path, began: str, kept_there: bool) -> None:
+    session = f"{began}T093015Z-sato-3f2a9c0d1e5b"
+    assert kept.append(Chunk("login1", session, 0, frames.as_text(PARTS[0]))) == kept_there
+    assert (tmp_path / "login1" / began[:7] / session).exists() == kept_there
+
+
+def test_what_was_let_go_does_not_come_back(kept: Recordings, tmp_path: Path) -> None:
+    old = Chunk("login1", "2020-01-01T093015Z-sato-3f2a9c0d1e5b", 0, frames.as_text(PARTS[0]))
+    kept.expire(731, NOW)
+    assert not kept.append(old)
+    assert not (tmp_path / "login1/2020-01").exists()
 
 
 def test_a_name_is_no_path(kept: Recordings) -> None:

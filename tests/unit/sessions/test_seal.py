@@ -145,6 +145,30 @@ def test_a_descriptor_on_its_way_is_dead(terminal: tuple[int, int]) -> None:
         os.close(arrived)
 
 
+def test_who_has_it_as_dev_tty_is_cut_off(terminal: tuple[int, int]) -> None:
+    """Somebody made it their own terminal before sshd did, opened /dev/tty, and let go: its inode is that of all terminals."""
+    _master, slave = terminal
+    script = (
+        f"import fcntl, os, termios\nos.setsid(); fcntl.ioctl({slave}, termios.TIOCSCTTY, 0)\n"
+        f"held = os.open('/dev/tty', os.O_RDWR); os.close({slave}); os.write(held, b'x')\n"
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); fcntl.ioctl(held, termios.TIOCNOTTY)\n"
+        "print('ready', flush=True); input()\n"
+        "try: os.write(held, b'past the recorder'); print('written')\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, user=USER, pass_fds=[slave]
+    ) as left:
+        assert left.stdout is not None
+        assert left.stdin is not None
+        assert left.stdout.readline() == "ready\n"
+        assert left.pid not in holders({identity(slave)}, {os.getpid()})  # so no look at inodes finds it
+        assert sealed((slave, slave, slave)).startswith("sealed")
+        left.stdin.write("\n")
+        left.stdin.flush()
+        assert left.stdout.readline() == "Input/output error\n"
+
+
 def test_a_descriptor_on_its_way_would_live_where_nobody_hangs_up(terminal: tuple[int, int]) -> None:
     _master, slave = terminal
     opened = os.open(os.ttyname(slave), os.O_RDWR | os.O_NOCTTY)
