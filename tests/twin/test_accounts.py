@@ -31,6 +31,7 @@ SECONDS = 10  # after the end of a run nothing is left of who was removed
 PATIENCE = 120  # seconds that a login over two hops may take on a busy machine
 SSH = ("ssh", "-n", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=60")
 RECORDER = "/usr/bin/python3 .*/kakehashi-record"
+SLEEPS = "sleep 900[.]25"
 STAYS = "exec ssh -n -T -o BatchMode=yes mdx1 'sleep 900.25'"
 
 
@@ -73,8 +74,9 @@ class People:
         words = ("exec", "inst-a1", "--", *SSH, "-i", f"/run/{name}", f"{name}@192.0.2.10", STAYS)
         command = [sys.executable, "-m", "twin", "--name", self.twin.name, *words]
         quiet = subprocess.DEVNULL
+        there = self.running("mdx1", SLEEPS)  # what was started in a session without a terminal may outlive it
         process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, text=True, start_new_session=True)
-        wait_until(lambda: self.running("mdx1", "sleep 900[.]25") == 1, PATIENCE)
+        wait_until(lambda: self.running("mdx1", SLEEPS) > there, PATIENCE)
         return process
 
     def running(self, host: str, pattern: str) -> int:
