@@ -159,7 +159,7 @@ def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None
     there = people.log_in("sato", "ssh -n -T -o BatchMode=yes mdx1 id -un")
     assert there.stdout == "sato\n", there.stderr
     assert people.log_in("kato").stdout == "kato\n"
-    assert people.log_in("kato", "ssh -n -T -o BatchMode=yes mdx1 id -un").returncode == 255
+    assert people.log_in("kato", "ssh -n -T -o BatchMode=yes -o ConnectTimeout=15 mdx1 id -un").returncode == 255
     assert people.log_in("mori").returncode == 255
     again = people.declare(BEFORE)
     assert re.findall(r"^\S+ .*changed=[1-9].*", again.stdout, re.MULTILINE) == []
