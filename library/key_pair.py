@@ -9,7 +9,7 @@ short_description: Make an ed25519 key pair on a host once, and keep its owner a
 version_added: "0.2.0"
 description:
   - Makes the pair where there is none. One that is there is never replaced, and its private half is never read.
-  - Where it makes one, a pair that lies beside the old one (module M(key_turnover)) is removed and a warning says so - whoever
+  - Where it makes one, a pair that lies beside the old one (module C(key_turnover)) is removed and a warning says so - whoever
     removed the pair in use meant that one, too.
   - A public half that is missing is derived anew. Where the private half is missing and the public one is not, it fails.
 options:

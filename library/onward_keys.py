@@ -10,7 +10,7 @@ version_added: "0.1.0"
 description:
   - Makes a key pair without passphrase for each account that has none, mends owner and mode, and removes the pairs of
     accounts that are not declared.
-  - Where it makes one, a pair that lies beside the old one (module M(key_turnover)) is removed and a warning says so - whoever
+  - Where it makes one, a pair that lies beside the old one (module C(key_turnover)) is removed and a warning says so - whoever
     removed the pair in use meant that one, too.
   - The files are root's. The account may read its private key through its group but can't replace, delete or hand on the
     right to it. Private halves are never read or returned.

@@ -99,7 +99,14 @@ from typing import Any
 from ansible.module_utils.access_control.host import HostError
 from ansible.module_utils.access_control.session_keys import by_withdrawn_keys, unknown
 from ansible.module_utils.access_control.sessions import not_admitted
-from ansible.module_utils.access_control.sessions_host import end, how_they_began, open_sessions, replaced_keys, rules, taken
+from ansible.module_utils.access_control.sessions_host import (
+    end,
+    how_they_began,
+    open_sessions,
+    replaced_keys,
+    rules,
+    taken,
+)
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 

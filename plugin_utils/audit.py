@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from module_utils.audit import arrivals, chain, logins, plan, table, uses
-from module_utils.audit.chain import Head
+from module_utils.audit.chain import Head, is_whole
 from module_utils.audit.entries import is_entry, printable
 from module_utils.audit.logins import Elevation, Login, Refusal
 from module_utils.audit.plan import People, Unplanned
@@ -155,7 +155,7 @@ def earlier_heads(directory: Path, fabric: str) -> dict[str, list[Head]]:
 def _head(data: Mapping[str, Any]) -> Head:
     """Return a head of evidence. Raises ``TypeError`` for what is none, or has what this version doesn't know."""
     head = Head(**data)
-    if type(head.number) is not int or not all(isinstance(text, str) for text in (head.chain, head.digest, head.seen)):
+    if not is_whole(head.number) or not all(isinstance(text, str) for text in (head.chain, head.digest, head.seen)):
         raise TypeError
     return head
 

@@ -7,7 +7,16 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from module_utils.second_factor.enrolment import SECRET_BYTES, faults, from_data, not_done, outcome, settle, to_data, uri
+from module_utils.second_factor.enrolment import (
+    SECRET_BYTES,
+    faults,
+    from_data,
+    not_done,
+    outcome,
+    settle,
+    to_data,
+    uri,
+)
 
 
 def second_factor_asked(views: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ def replaced(text: str, now: datetime, days: int) -> frozenset[str]:
     """Return the fingerprints of keys that were replaced within ``days``, from lines of a fingerprint and a time (UTC)."""
     found = set()
     for line in text.splitlines():
-        key, _, time = line.partition(" ")
+        key, _space, time = line.partition(" ")
         with contextlib.suppress(ValueError):
             # A time that is to come may be another clock's; much of that is bounded too.
             if abs(now - datetime.strptime(time, _TIME).replace(tzinfo=UTC)) <= timedelta(days=days):

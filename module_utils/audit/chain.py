@@ -80,11 +80,15 @@ def record_of(line: str) -> Record | None:
         return None
     if not isinstance(found, dict) or set(found) != {"number", "kind", "at", "chain", "data", "before", "digest"}:
         return None
-    # No isinstance: what JSON calls true would be a number.
-    whole = type(found["number"]) is int and type(found["at"]) is int and isinstance(found["data"], dict)
+    whole = is_whole(found["number"]) and is_whole(found["at"]) and isinstance(found["data"], dict)
     texts = all(isinstance(found[key], str) for key in ("kind", "chain", "before", "digest"))
     # Written as it was: else a change that means nothing to JSON would be no change.
     return found if whole and texts and line_of(found) == line.rstrip("\n") + "\n" else None
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number: what JSON calls true is one, too, for isinstance."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def chain_of(record: Mapping[str, Any]) -> str:

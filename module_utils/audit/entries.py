@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..sessions.words import HOLDS
+from .chain import is_whole
 
 SSHD = ("sshd", "sshd-session", "sshd-auth", "kakehashi-data-sshd", "kakehashi-sign-sshd")
 BECOMING_ROOT = {"sudo": "/usr/bin/sudo", "su": "/usr/bin/su"}
@@ -73,8 +74,7 @@ def is_entry(data: Mapping[str, Any]) -> bool:
     found = [data.get(key) for key in ("host", "by", "boot", "unit", "text")]
     # What is printable is not asked: a newer Python on the log server knows more letters.
     texts = all(isinstance(text, str) and not _OBEYED.search(text) for text in found)
-    # No isinstance: what JSON calls true would be a number.
-    return texts and type(data.get("pid")) is int and type(data.get("at")) is int and 0 <= data["at"] < _NO_TIME
+    return texts and is_whole(data.get("pid")) and is_whole(data.get("at")) and 0 <= data["at"] < _NO_TIME
 
 
 def _vouched_for(by: str, fields: Mapping[str, Any]) -> bool:

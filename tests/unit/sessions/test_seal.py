@@ -199,7 +199,7 @@ def test_nobody_opens_the_pipes_any_more(pipes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(("mode", "opens"), [(0o711, False), (0o755, True)])
 def test_nobody_reaches_what_begins_a_session(mode: int, opens: bool) -> None:
     """Before root has it, too: its shell is a program that can't be read. By one that can it would be reached."""
-    shell, _line, _rest = BEGIN.read_text(encoding="utf-8").removeprefix("#!").partition("\n")
+    shell, _line, _rest = BEGIN.read_text(encoding="utf-8").removeprefix("{{ '#!' }}").partition("\n")
     role = (BEGIN.parents[1] / "tasks/main.yml").read_text(encoding="utf-8")
     assert f'    dest: {shell}\n    remote_src: true\n    owner: root\n    group: root\n    mode: "0711"\n' in role
     with tempfile.TemporaryDirectory() as room:
