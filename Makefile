@@ -51,10 +51,14 @@ test-identity: need-root deps-test ## Tests of keys and certificates on twins of
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)
+	@$(STAGE) $@ tools/molecule.sh --short
+
+.PHONY: molecule-whole
+molecule-whole: need-root deps-test ## The same, each role alone also in check mode and once more (root)
 	@$(STAGE) $@ tools/molecule.sh
 
 .PHONY: soak
-soak: need-root deps-test ## Sweeps too long for every run (root)
+soak: need-root deps-test molecule-whole ## Sweeps too long for every run (root)
 	@$(STAGE) $@ pytest -m slow
 
 .PHONY: upgrade-test

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Molecule's scenarios on a twin of their own: those that are named, or all. Molecule's notes of what is made already are for this run alone: those of
+# Molecule's scenarios on a twin of their own: those that are named, or all; with --short without what .config/molecule/short.yml leaves out.
+# usage: tools/molecule.sh [--short] [SCENARIO]...
+# Molecule's notes of what is made already are for this run alone: those of
 # an interrupted one would be wrong, and by default all checkouts in directories of one name share them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,8 +18,13 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+configs=(--base-config .config/molecule/config.yml)
+if [[ ${1-} == --short ]]; then
+    configs+=(--base-config .config/molecule/short.yml)
+    shift
+fi
 if (($# == 0)); then
-    molecule test --all
+    molecule "${configs[@]}" test --all
 else
-    for scenario; do molecule test --scenario-name "$scenario"; done
+    for scenario; do molecule "${configs[@]}" test --scenario-name "$scenario"; done
 fi
