@@ -16,8 +16,9 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 STAGE := tools/stage.sh
-# Beside each other, about as long: the twin's tests wait for timers much of their time.
-STAGES := lint unit proof sanity molecule test-identity -- test-twin
+# Two lanes beside each other, since the twin's tests wait for timers much of their time; the long ones first.
+LANES := 2
+STAGES := test-converged molecule test-identity test-twin unit lint sanity proof
 
 ##@ Start here
 .PHONY: demo
@@ -26,7 +27,7 @@ demo: need-root deps ## Build the twin, converge it, try every login (root)
 
 .PHONY: test
 test: need-root deps-test ## Everything that proves this repository (root): the stages below
-	@tools/stages.sh $(STAGES)
+	@tools/stages.sh $(LANES) $(STAGES)
 
 ##@ Stages of make test
 .PHONY: lint
@@ -41,9 +42,13 @@ unit: deps-test ## Unit and property tests, with branch coverage of module_utils
 sanity: deps-test ## ansible-test sanity over the assembled collection
 	@$(STAGE) $@ python -m tools.sanity
 
+.PHONY: test-converged
+test-converged: need-root deps-test ## Tests on a twin after site.yml: changes, accounts, audit, validation (root)
+	@$(STAGE) $@ pytest -m "converged and not slow" --durations 20
+
 .PHONY: test-twin
-test-twin: need-root deps-test ## The other tests on twins of their own (root)
-	@$(STAGE) $@ pytest -m "twin and not slow and not identity" --durations 20
+test-twin: need-root deps-test ## Tests of the twin itself, of surveys and of observing (root)
+	@$(STAGE) $@ pytest -m "twin and not slow and not identity and not converged" --durations 20
 
 .PHONY: test-identity
 test-identity: need-root deps-test ## Tests of keys and certificates on twins of their own (root)

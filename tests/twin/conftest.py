@@ -16,6 +16,14 @@ from tests.twin.validated import Validated
 Converging = TypeVar("Converging", bound=Validated)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what shares the converged twin, so that it can be asked for."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "converged" in item.fixturenames:
+            item.add_marker("converged")
+
+
 @pytest.fixture(scope="module")
 def twin() -> Iterator[Twin]:
     """The small twin, up."""

@@ -44,7 +44,7 @@ def stages(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_stages_run_to_the_end_and_close_with_a_table(tmp_path: Path) -> None:
     fake(tmp_path, make='echo "about $2"; [ "$2" != two ] || { echo "fatal: no $2"; exit 1; }')
-    result = stages(tmp_path, "one", "two", "three")
+    result = stages(tmp_path, "1", "one", "two", "three")
     assert result.returncode == 1
     said, table, failed = result.stdout.split("\n\n")
     assert said.splitlines() == ["[one] about one", "[two] about two", "[two] fatal: no two", "[three] about three"]
@@ -58,20 +58,29 @@ def test_stages_of_two_lanes_run_beside_each_other(tmp_path: Path) -> None:
     # Each waits for the other; one after another they would wait for ever.
     meet = f"touch {tmp_path}/$2; until [ -e {tmp_path}/one ] && [ -e {tmp_path}/two ]; do sleep 0.01; done"
     fake(tmp_path, make=f"[ $2 = after ] || {{ {meet}; }}")
-    result = stages(tmp_path, "one", "after", "--", "two")
+    result = stages(tmp_path, "2", "one", "two", "after")
     assert result.returncode == 0
     assert [line.split()[:2] for line in result.stdout.splitlines() if line] == [
         ["one", "ok"],
-        ["after", "ok"],
         ["two", "ok"],
+        ["after", "ok"],
         ["total", "ok"],
     ]
 
 
+def test_a_lane_that_is_done_takes_what_is_left(tmp_path: Path) -> None:
+    # The first stage ends only when all others have: they have to run beside it, in the other lane.
+    others = " && ".join(f"[ -e {tmp_path}/{name} ]" for name in ("two", "three", "four"))
+    fake(tmp_path, make=f"touch {tmp_path}/$2; [ $2 != one ] || until {others}; do sleep 0.01; done")
+    result = stages(tmp_path, "2", "one", "two", "three", "four")
+    assert result.returncode == 0
+    assert [line.split()[0] for line in result.stdout.splitlines() if line] == ["one", "two", "three", "four", "total"]
+
+
 def test_what_fails_in_one_lane_fails_the_whole(tmp_path: Path) -> None:
     fake(tmp_path, make='[ "$2" != two ]')
-    assert stages(tmp_path, "one", "--", "two").returncode == 1
-    assert stages(tmp_path, "two", "--", "one").returncode == 1
+    assert stages(tmp_path, "2", "one", "two").returncode == 1
+    assert stages(tmp_path, "2", "two", "one").returncode == 1
 
 
 def test_debian_packages_that_are_there_need_no_root_and_no_word(tmp_path: Path) -> None:
