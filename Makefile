@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 STAGE := tools/stage.sh
 # Two lanes beside each other, since the twin's tests wait for timers much of their time; the long ones first.
 LANES := 2
-STAGES := test-converged molecule test-identity test-twin unit lint sanity proof
+STAGES := molecule test-converged test-rotation test-identity test-twin unit lint sanity proof
 
 ##@ Start here
 .PHONY: demo
@@ -51,8 +51,12 @@ test-twin: need-root deps-test ## Tests of the twin itself, of surveys and of ob
 	@$(STAGE) $@ pytest -m "twin and not slow and not identity and not converged" --durations 20
 
 .PHONY: test-identity
-test-identity: need-root deps-test ## Tests of keys and certificates on twins of their own (root)
-	@$(STAGE) $@ pytest -m "identity and not slow" --durations 20
+test-identity: need-root deps-test ## Tests of certificates and codes on twins of their own (root)
+	@$(STAGE) $@ pytest -m "identity and not rotating and not slow" --durations 20
+
+.PHONY: test-rotation
+test-rotation: need-root deps-test ## Tests of keys that are replaced and login servers that are lost (root)
+	@$(STAGE) $@ pytest -m "rotating and not slow" --durations 20
 
 .PHONY: molecule
 molecule: need-root deps-test ## Molecule scenarios on a twin of their own (root)

@@ -18,10 +18,11 @@ Converging = TypeVar("Converging", bound=Validated)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what shares the converged twin, so that it can be asked for."""
+    """Mark what shares a twin, so that it can be asked for."""
     for item in items:
-        if isinstance(item, pytest.Function) and "converged" in item.fixturenames:
-            item.add_marker("converged")
+        for shared in ("converged", "rotating"):
+            if isinstance(item, pytest.Function) and shared in item.fixturenames:
+                item.add_marker(shared)
 
 
 @pytest.fixture(scope="module")
