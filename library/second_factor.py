@@ -42,6 +42,7 @@ EXAMPLES = r"""
 - name: Keep the secrets
   second_factor:
     secrets: "{{ second_factor_settled.secrets }}"
+  # The secrets are among the arguments.
   no_log: true
 """
 

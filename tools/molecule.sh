@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Molecule's scenarios on a twin of their own: those that are named, or all; with --short without what .config/molecule/short.yml leaves out.
 # usage: tools/molecule.sh [--short] [SCENARIO]...
-# Molecule's notes of what is made already are for this run alone: those of
-# an interrupted one would be wrong, and by default all checkouts in directories of one name share them.
+# Molecule's notes of what is made already are for this run alone: those of an interrupted one would be wrong, and by default all checkouts
+# in directories of one name share them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

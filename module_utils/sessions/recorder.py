@@ -415,7 +415,7 @@ def _paused(process: int) -> Iterator[None]:
     try:
         until = time.monotonic() + _EACH
         while _state(process) not in ("T", "t") and time.monotonic() < until:
-            time.sleep(0.001)
+            time.sleep(0.001)  # until it stands still or the time is over
         yield
     finally:
         os.kill(process, signal.SIGCONT)
@@ -437,7 +437,7 @@ def _look_for_holders(sealed: Collection[tuple[int, int]]) -> None:
         # sshd's own, begun for another session of the connection, closes what isn't its own before it runs anything.
         if not _is_sshds(holder, above) or time.monotonic() > until:
             raise EndError(f"the process {holder} holds its input or output, past the recording")
-        time.sleep(0.01)
+        time.sleep(0.01)  # the next look
 
 
 def holders(sealed: Collection[tuple[int, int]], left_out: Collection[int]) -> Iterator[int]:

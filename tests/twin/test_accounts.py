@@ -115,7 +115,7 @@ def what_stays(people: People, session: subprocess.Popen[str]) -> dict[str, obje
         left |= {"the session, for who has it open": 1} if session.poll() is None else {}
         if not left or begun > end:
             return left
-        time.sleep(0.1)
+        time.sleep(0.1)  # until nothing is left or the time is over
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_files_are_their_hosts(tmp_path: Path) -> None:
 
 def test_what_was_set_aside_is_taken_by_itself_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is past reading must not keep the host's others from being read."""
-    recorder = Recorder(settings(tmp_path), None, tmp_path, Recordings(tmp_path))  # type: ignore[arg-type]
+    recorder = Recorder(settings(tmp_path), None, tmp_path, Recordings(tmp_path))  # type: ignore[arg-type] # no chain is kept
     monkeypatch.setattr(recorder, "_sweep", lambda: None)
     read: list[tuple[str, list[str]]] = []
 

@@ -43,10 +43,10 @@ os.write(int(sys.argv[1]), said.encode())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
+        time.sleep(0.005)  # until it holds or the time is over
 
 
 def sealed(ends: tuple[int, int, int], below: Sequence[str] = ()) -> str:
