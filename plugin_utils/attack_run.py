@@ -27,8 +27,8 @@ from module_utils.fabric.model import Fabric
 from module_utils.fabric.problems import FabricError
 
 from .attack_driver import AttackError, Driver, Ways
-from .attacks import Done, after_line, load_catalogue, result_lines, write_evidence
-from .evidence import fabric_digest
+from .attacks import Done, after_line, load_catalogue, result_lines
+from .evidence import fabric_digest, write_evidence
 from .inventory import load_fabric
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +111,7 @@ def _attack(chosen: argparse.Namespace, catalogue: Catalogue, fabric: Fabric, pl
     if chosen.transcripts:
         _write_transcripts(chosen.transcripts, done.seen)
     data = {"begun": begun, "fabric": fabric.name, "fabric_digest": fabric_digest(fabric), **done.data()}
-    path = write_evidence(chosen.evidence / begun, data)
+    path = write_evidence(chosen.evidence / begun, data, "attack.json")
     for line in result_lines(done.rows, plan, done.seconds):
         print(line)
     print(f"Evidence: {path}")

@@ -1,9 +1,7 @@
-"""The bypass catalogue's input and output: reads attacks/, shows the result as a table, writes the evidence."""
+"""The bypass catalogue's input and output: reads attacks/, shows the result as a table."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,18 +131,3 @@ def _listed(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"{title} ({len(rows)})"
         yield from (f"  {name}: {text}" for name, text in rows)
         yield ""
-
-
-def write_evidence(directory: Path, data: Mapping[str, Any]) -> Path:
-    """Write ``attack.json`` for its owner only, whole or not at all; return its path."""
-    directory.mkdir(parents=True, mode=0o700, exist_ok=True)
-    directory.chmod(0o700)
-    path, draft = directory / "attack.json", directory / f".attack.{os.getpid()}"
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.write("\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

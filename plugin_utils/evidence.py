@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +125,25 @@ def counts(judgement: Judgement) -> dict[str, Any]:
 
 
 def write_evidence(directory: Path, data: Mapping[str, Any], name: str = "validate.json") -> Path:
-    """Write ``name`` into a directory of its own (0700) as ``write_private`` does; return its path."""
-    directory.mkdir(parents=True, mode=0o700, exist_ok=True)
-    directory.chmod(0o700)
-    path = directory / name
-    write_private(path, data)
+    """Write ``name`` into a directory (0700) as ``write_private`` does; return its path.
+
+    Where another run that began in the same second has written one, it goes into a directory beside that: ``…Z-2``.
+    """
+    for number in count(1):
+        room = directory if number == 1 else directory.with_name(f"{directory.name}-{number}")
+        room.mkdir(parents=True, mode=0o700, exist_ok=True)
+        room.chmod(0o700)
+        path = room / name
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            continue
+        break
+    try:
+        write_private(path, data)
+    except BaseException:
+        path.unlink()
+        raise
     return path
 
 

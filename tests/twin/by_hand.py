@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,12 @@ class ByHand:
         return self.attempt("run", "--", ansible, *inventories, f"playbooks/{name}.yml", *words)
 
     def evidence(self, name: str, *words: str) -> tuple[dict[str, Any], str]:
-        """Run a playbook that writes evidence/<time>/<name>.json; return that and what was printed, whatever the status."""
-        before = set(ROOT.glob(f"evidence/*/{name}.json"))
-        done = self.playbook(name, *words)
-        written = set(ROOT.glob(f"evidence/*/{name}.json")) - before
-        assert len(written) == 1, f"{done.stdout}{done.stderr}"
-        path = written.pop()
-        assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
-        return json.loads(path.read_text()), done.stdout
+        """Run a playbook that writes <time>/<name>.json; return that and what was printed, whatever the status."""
+        # A directory of its own: other tests validate their twins from the same tree at the same time.
+        with tempfile.TemporaryDirectory(prefix="kakehashi-evidence-") as directory:
+            done = self.playbook(name, *words, "-e", f"{name}_evidence={directory}")
+            written = list(Path(directory).glob(f"*/{name}.json"))
+            assert len(written) == 1, f"{written}: {done.stdout}{done.stderr}"
+            path = written[0]
+            assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+            return json.loads(path.read_text()), done.stdout

@@ -123,6 +123,18 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["validate.json"]
 
 
+def test_two_runs_of_one_second_keep_both(tmp_path: Path) -> None:
+    paths = [write_evidence(tmp_path / "now", {"run": run}, name) for run, name in enumerate(("a.json", "a.json", "b.json"))]
+    assert [str(path.relative_to(tmp_path)) for path in paths] == ["now/a.json", "now-2/a.json", "now/b.json"]
+    assert [json.loads(path.read_text())["run"] for path in paths] == [0, 1, 2]
+
+
+def test_a_run_whose_evidence_can_not_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_evidence(tmp_path / "now", {"is no JSON": object()})
+    assert list((tmp_path / "now").iterdir()) == []
+
+
 def test_setup_covers_every_host(fabric: Fabric) -> None:
     setup = validation_setup(TWIN)
     assert set(setup) == set(fabric.hosts)
