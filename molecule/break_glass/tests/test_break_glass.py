@@ -90,6 +90,11 @@ def apart() -> float:
     return time.time()
 
 
+def test_what_raises_it_lies_there_as_it_is_shipped() -> None:
+    shipped = ROOT / "roles/login_restriction/files/kakehashi-break-glass"
+    assert NODE.out("cat /usr/local/sbin/kakehashi-break-glass") == shipped.read_text()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_each_use_raises_an_alert_on_the_host_at_once(config: Path, way: str) -> None:
     before = len(alerts(NODE)), len(alerts(LOGIN))
