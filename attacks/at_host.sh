@@ -90,6 +90,11 @@ again() { # UNIT PIDFILE: sshd removes the file when it starts anew, and writes 
     wait_for test -s "$2"
 }
 
+anew() { # UNIT: start it anew; systemd gives a unit up that is started too often in a row, so these starts are not counted
+    systemctl reset-failed "$1" 2>/dev/null
+    systemctl restart "$1"
+}
+
 wait_for() { # a command that succeeds within 60 s
     local end=$((SECONDS + 60))
     until "$@" 2>/dev/null; do

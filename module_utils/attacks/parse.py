@@ -42,7 +42,7 @@ _ATTEMPT = {
     "disturbs": bool,
 }
 _ATTEMPT_NEEDS = ("name", "what", "idea", "from", "to", "try")
-_CHANGING = ("another_machine", "chmod", "ip", "nft", "plant", "rm", "sysctl", "systemctl", "usermod")
+_CHANGING = ("anew", "another_machine", "chmod", "ip", "nft", "plant", "rm", "sysctl", "systemctl", "usermod")
 """Words of a script that a harmless attempt has not."""
 _WORDS = {str: "text", list: "a list", bool: "true or false", dict: "a mapping"}
 
