@@ -21,7 +21,7 @@ from module_utils.fabric.access import SIGNING_USER, is_signer
 from module_utils.fabric.logs import log_servers, senders
 from module_utils.fabric.model import Fabric, Host
 from module_utils.fabric.paths import Path as Way
-from module_utils.fabric.paths import all_paths, attachments_of, ways_in
+from module_utils.fabric.paths import all_paths, attachments_of, every_way_in
 
 from .evidence import write_evidence
 from .inventory import load_fabric
@@ -335,7 +335,7 @@ def _within(lines: Sequence[str], heads: Sequence[Head], asked: Bounds) -> list[
 
 def _judge_sealed(result: Audit, fabric: Fabric, entries: Sequence[Mapping[str, Any]], planned: object) -> None:
     names = frozenset(o.name for o in fabric.operators.values() if o.break_glass)
-    hops = {name: way.hops for name, way in ways_in(fabric).items()}
+    hops = _hops(fabric)
     result.sealed = uses.judged(result.logins, entries, names, _windows(fabric, planned) if planned is not None else (), hops)
     result.silent += uses.silent(result.sealed, {h.name for h in fabric.managed_hosts if not h.enforce})
 
@@ -347,13 +347,18 @@ def drill(sources: Sequence[str], path: str, user: str, hosts: Sequence[str]) ->
     return uses.drill_window(_windows(fabric, planned) if planned is not None else (), user, hosts, now).name
 
 
+def _hops(fabric: Fabric) -> dict[str, tuple[str, ...]]:
+    """Return through what operators may come to each machine, by any of their ways."""
+    return {name: tuple(hop for way in ways for hop in way.hops) for name, ways in every_way_in(fabric).items()}
+
+
 def _windows(fabric: Fabric, planned: object) -> tuple[plan.Window, ...]:
     return plan.windows(planned, fabric.operators, [h.name for h in fabric.managed_hosts], fabric.groups)
 
 
 def _reconcile(result: Audit, fabric: Fabric, planned: object, mine: tuple[str, str]) -> None:
     windows = _windows(fabric, planned)
-    hops = {name: way.hops for name, way in ways_in(fabric).items()}
+    hops = _hops(fabric)
     open_ones = plan.unplanned(result.logins, windows, people(fabric), hops)
     result.own = [n.login for n in open_ones if _is_own(n, mine, fabric, hops)]
     result.unplanned = [n for n in open_ones if n.login not in result.own]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from .model import FAMILIES, OPERATORS, Address, Attachment, Fabric, Family, Flow, Host, Switch
@@ -70,10 +70,11 @@ def all_paths(fabric: Fabric) -> Iterator[Path]:
         yield from paths(fabric, flow)
 
 
-def ways_in(fabric: Fabric) -> dict[str, Way]:
+def ways_in(fabric: Fabric, without: Collection[str] = ()) -> dict[str, Way]:
     """Return operators' shortest way to every host and switch they can reach, by name; the operators' host has none.
 
-    Follows ssh flows that are for operators, breadth first, IPv4. What is missing from the result can't be reached.
+    Follows ssh flows that are for operators, breadth first, IPv4. What is missing from the result can't be reached. Hosts to do
+    ``without`` are as if they were off.
     """
     edges: dict[str, list[Path]] = {}
     for flow in fabric.flows:
@@ -87,9 +88,27 @@ def ways_in(fabric: Fabric) -> dict[str, Way]:
     while queue:
         name, hops = queue.popleft()
         for path in edges.get(name, ()):
-            if path.target not in found and path.target not in start:
+            if path.target not in found and path.target not in start and path.target not in without:
                 found[path.target] = Way(path.target, hops, path.destination, path.enters_by)
                 queue.append((path.target, (*hops, path.target)))
+    return found
+
+
+def every_way_in(fabric: Fabric) -> dict[str, tuple[Way, ...]]:
+    """Return operators' ways to each host and switch by name: the first as ``ways_in``, others by first hops of their own."""
+    off: frozenset[str] = frozenset()
+    known = {off: ways_in(fabric)}
+    found: dict[str, tuple[Way, ...]] = {}
+    for name, way in known[off].items():
+        ways, off = [way], frozenset()
+        while ways[-1].hops:
+            off |= {ways[-1].hops[0]}
+            if off not in known:
+                known[off] = ways_in(fabric, off)
+            if name not in known[off]:
+                break
+            ways.append(known[off][name])
+        found[name] = tuple(ways)
     return found
 
 
