@@ -24,6 +24,7 @@ KINDS = {
     "net6": "IPv6 subnet",
     "names": "list of names",
     "keys": "list of public keys",
+    "texts": "list of texts",
     "record": "mapping",
     "records": "list of mappings",
 }

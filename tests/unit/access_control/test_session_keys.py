@@ -46,7 +46,7 @@ def test_the_newest_line_of_a_process_tells_how_it_began() -> None:
     )
     assert began(journal) == {
         605: Began("sato", "192.0.2.21", "SHA256:newer"),
-        705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA),
+        705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA, "kato@login1"),
     }
 
 
