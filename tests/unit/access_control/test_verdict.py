@@ -75,6 +75,12 @@ def test_the_deployer_is_never_shut_out(deployer: Deployer, words: str) -> None:
     assert words in problem
 
 
+def test_a_deployer_with_an_authority_needs_no_key() -> None:
+    person = Person("sato", ("192.0.2.71",), authorities=("ssh-ed25519 AAAA",))
+    found = {**FOUND, "allowusers": ("sato@192.0.2.71",)}
+    assert shut_out(Deployer("sato", "192.0.2.71"), [person], found, {"sato": ["192.0.2.71"]}) == []
+
+
 def test_with_nobody_declared_the_deployer_is_shut_out() -> None:
     (problem,) = shut_out(Deployer("aoki", "192.0.2.70"), [], {}, {})
     assert "only nobody may log in" in problem

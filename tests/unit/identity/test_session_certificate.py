@@ -62,8 +62,8 @@ def test_one_that_ends_before_is_refused_with_who_which_until_when_and_what_to_d
     now = 1795950000  # 2026-11-29 11:00:00 UTC
     assert refusal("aoki", line, now, 1801) == (
         "aoki logged in by the certificate 'aoki-2026-11', which ends at 2026-11-29 11:30:00 UTC, "
-        "and it has to be good for another 1801 s (it is 2026-11-29 11:00:00 by this host's clock): have a new one signed, end the connection that is shared "
-        "(ssh -O exit), then run again"
+        "and it has to be good for another 1801 s (it is 2026-11-29 11:00:00 by this host's clock): have a new one signed, "
+        "end the connection that is shared (ssh -O exit), then run again"
     )
     assert refusal("aoki", line, now, 1800) == ""
     assert "which ended at 2026-11-29 11:30:00 UTC" in refusal("aoki", line, now + 1800, 1)
