@@ -1,4 +1,4 @@
-"""Operators' certificates on a node, over the login server: who gets in by them, and what a run makes of the one that it came by."""
+"""Operators' certificates on a node, over the login server: who gets in by them, and what a run makes of its own."""
 
 from __future__ import annotations
 
