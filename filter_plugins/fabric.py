@@ -28,6 +28,8 @@ class FilterModule:
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,
             "certificates_ending": site.certificates_ending,
+            "sessions_refused": site.sessions_refused,
+            "takes_operators_certificates": site.takes_operators_certificates,
             "operators_known_hosts": site.operators_known_hosts,
             "known_hosts_of": site.known_hosts_of,
             "knock_verdict": knock_verdict,

@@ -35,6 +35,10 @@ options:
       kind:
         description: Ignored here; lists of O(users) made for other modules may hold it.
         type: str
+      authorities:
+        description: Ignored here; lists of O(users) made for other modules may hold it.
+        type: list
+        elements: str
       onward:
         description: Ignored here; lists of O(users) made for other modules may hold it.
         type: bool
@@ -81,6 +85,7 @@ USER = {
     "sources": {"type": "list", "elements": "str", "default": []},
     "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "kind": {"type": "str"},
+    "authorities": {"type": "list", "elements": "str"},
     "onward": {"type": "bool"},
 }
 

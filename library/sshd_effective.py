@@ -41,6 +41,11 @@ options:
         type: list
         elements: str
         default: []
+      authorities:
+        description: Public keys of authorities whose certificates let the user in.
+        type: list
+        elements: str
+        default: []
       onward:
         description: Says that the keys are onward keys; has no effect here.
         type: bool
@@ -169,6 +174,7 @@ SPEC: dict[str, dict[str, Any]] = {
             "kind": {"type": "str", "choices": ["operator", "account"], "default": "account"},
             "sources": STRINGS,
             "keys": {**STRINGS, "no_log": False},
+            "authorities": STRINGS,
             "onward": {"type": "bool", "default": False},
             "uid": {"type": "int"},
         },

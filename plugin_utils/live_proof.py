@@ -35,6 +35,7 @@ from module_utils.matrix.effective import (
     HOST_AUTHORITY,
     HOST_CERTIFICATE,
     PACKAGE_UNITS,
+    REVOKED,
     RULESET,
     SIGN_CONFIG,
     SIGNING_PUBLIC,
@@ -55,6 +56,7 @@ from module_utils.matrix.strangers import (
 from module_utils.people.plan import RECORDED_SHELL, RECORDER
 from module_utils.proof.authorities import POLICY, PUBLIC, blob, trusted
 from module_utils.proof.findings import WORDS, Finding
+from module_utils.proof.hosts import SSHD as SSHD_CONFIG
 from module_utils.proof.layer2 import Port
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
@@ -102,7 +104,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
             yield from programs_drift(name, {RECORDER: sha256(build()).hexdigest()}, settings["programs"])
             yield from keeper_drift(name, settings["socket_units"])
         arguments: dict[str, Any] = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
-        if AUTHORITIES in wanted and "revoked" in settings:
+        if f"RevokedKeys {REVOKED}" in wanted.get(SSHD_CONFIG, "") and "revoked" in settings:
             revoked = arguments.get("login_restriction_revoked", views[name]["login_restriction"]["revoked"])
             yield from revocations_drift(name, revoked, settings["revoked"])
         # Without all signers it isn't known whose certificates are good.

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from module_utils.fabric.problems import listed
 from module_utils.fabric.views import View
 from module_utils.identity.host_certificates import ending, known_lines
 from module_utils.matrix.change_proofs import change_proofs
@@ -56,6 +57,23 @@ def certificates_ending(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterab
     read = ((host, (hostvars[host].get("__certificate_shown") or {}).get("content")) for host in hosts)
     shown = {host: b64decode(content).decode(errors="replace") for host, content in read if content}
     return ending(shown, time.time(), seconds)
+
+
+def takes_operators_certificates(view: View | None) -> bool:
+    """Return whether operators may come to a host by certificates."""
+    users = (view or {}).get("login_restriction", {}).get("users", ())
+    return any(user.get("authorities") for user in users)
+
+
+def sessions_refused(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> str:
+    """Return why a run must not begin, by what ``session_certificate`` told of ``hosts``; nothing where nothing is in the way."""
+    told = ((host, (hostvars[host].get("__session_certificate") or {}).get("refusal")) for host in hosts)
+    refused = {host: str(why) for host, why in told if why}
+    if not refused:
+        return ""
+    first = next(iter(refused))
+    others = f" (likewise on {listed(list(refused)[1:], 3)})" if len(refused) > 1 else ""
+    return f"Nothing was changed on any host. On {first}{others}, {refused[first]}"
 
 
 def operators_known_hosts(

@@ -24,6 +24,7 @@ KINDS = {
     "net6": "IPv6 subnet",
     "names": "list of names",
     "keys": "list of public keys",
+    "texts": "list of texts",
     "record": "mapping",
     "records": "list of mappings",
 }
@@ -76,7 +77,8 @@ def inventory_page(notice: str) -> str:
 
 
 def _variable(f: Field) -> str:
-    head = f"### `{f.key}`\n\n{kind(f).capitalize()}, required. {_meaning(f)}\n"
+    need = "required" if f.required else f"default {shown}" if (shown := default(f, model.Fabric)).startswith("`") else "optional"
+    head = f"### `{f.key}`\n\n{kind(f).capitalize()}, {need}. {_meaning(f)}\n"
     return f"{head}\n{_table(f.record, MODELS[id(f.record)])}" if f.record else head
 
 

@@ -45,10 +45,13 @@ def check_key(key: str) -> str:
     return key.strip()
 
 
-def key_lines(keys: Iterable[str], sources: Sequence[str], *, forwarding: bool = False) -> str:
+def key_lines(
+    keys: Iterable[str], sources: Sequence[str], *, forwarding: bool = False, authorities: Iterable[str] = (), name: str = ""
+) -> str:
     """Return the content of one user's file. Without sources there is none: a line without ``from=`` opens every door.
 
-    ``forwarding`` leaves TCP forwarding to sshd_config (for operators where they may jump onwards).
+    ``forwarding`` leaves TCP forwarding to sshd_config (for operators where they may jump onwards). Certificates of
+    ``authorities`` for ``name`` open like the keys: without principals= one that is for nobody would, too.
     """
     if not sources:
         return ""
@@ -56,4 +59,6 @@ def key_lines(keys: Iterable[str], sources: Sequence[str], *, forwarding: bool =
     if forwarding:
         options.append("port-forwarding")
     lines = [f"{','.join(options)} {check_key(key)}\n" for key in dict.fromkeys(keys)]
+    by = [*options, "cert-authority", f'principals="{name}"']
+    lines += [f"{','.join(by)} {check_key(key)}\n" for key in dict.fromkeys(authorities)]
     return "".join(lines)

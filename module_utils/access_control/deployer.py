@@ -45,8 +45,8 @@ def shut_out(deployer: Deployer, people: Sequence[Person], effective: Effective,
         reasons.append(f"sshd admits {deployer.user} from {', '.join(person.sources) or 'nowhere'} only")
     if not rule_admits(rules, deployer.user, deployer.source):
         reasons.append("PAM does not admit this user from this address")
-    if not person.keys:
-        reasons.append(f"no public key is declared for {deployer.user}")
+    if not person.keys and not person.authorities:
+        reasons.append(f"neither a public key nor an authority is declared for {deployer.user}")
     if not reasons:
         return []
     return [f"{who} would be shut out: {'; '.join(reasons)}. Add {deployer.source} to the user's sources, or deploy from there"]

@@ -17,12 +17,16 @@ TOO_WIDE = {4: 8, 6: 16}
 
 @dataclass(frozen=True)
 class Person:
-    """One admitted user: canonical ``sources`` and public ``keys`` without options. ``operator`` may jump onwards."""
+    """One admitted user: canonical ``sources`` and public ``keys`` without options. ``operator`` may jump onwards.
+
+    Certificates of ``authorities`` for the user open, too.
+    """
 
     name: str
     sources: tuple[str, ...]
     keys: tuple[str, ...] = ()
     operator: bool = False
+    authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ def parse_people(items: Iterable[Mapping[str, Any]]) -> tuple[list[Person], list
         name = str(item.get("name", ""))
         problems += _name_problems(name, people)
         sources, wrong = _sources(name, item.get("sources") or ())
-        problems += wrong + _key_problems(name, item.get("keys") or ())
-        keys = tuple(str(key).strip() for key in item.get("keys") or ())
-        people.append(Person(name, sources, keys, operator=item.get("kind") == "operator"))
+        problems += wrong + _key_problems(f"key of {name}", item.get("keys") or ())
+        problems += _key_problems(f"authority of {name}", item.get("authorities") or ())
+        keys, authorities = (tuple(str(key).strip() for key in item.get(part) or ()) for part in ("keys", "authorities"))
+        people.append(Person(name, sources, keys, operator=item.get("kind") == "operator", authorities=authorities))
     return people, problems
 
 
@@ -101,11 +106,11 @@ def _sources(name: str, items: Iterable[Any]) -> tuple[tuple[str, ...], list[str
     return tuple(good), problems
 
 
-def _key_problems(name: str, keys: Iterable[Any]) -> list[str]:
+def _key_problems(what: str, keys: Iterable[Any]) -> list[str]:
     problems = []
     for key in keys:
         try:
             check_key(str(key))
         except KeyLineError as error:
-            problems.append(f"key of {name}: {error}")
+            problems.append(f"{what}: {error}")
     return problems

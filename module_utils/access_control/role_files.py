@@ -12,14 +12,20 @@ User = Mapping[str, Any]
 
 
 def authorized_keys_files(users: Iterable[User], directory: str, *, jump: bool = False) -> list[dict[str, str]]:
-    """Return one file (path, content, mode) for each user who has keys and sources.
+    """Return one file (path, content, mode) for each user who has keys, or authorities, and sources.
 
     With ``jump`` the keys of operators leave TCP forwarding to sshd_config, which bounds it by PermitOpen.
     """
     files = []
     for user in users:
         forwarding = jump and user.get("kind") == "operator"
-        content = key_lines(user.get("keys") or (), user.get("sources") or (), forwarding=forwarding)
+        content = key_lines(
+            user.get("keys") or (),
+            user.get("sources") or (),
+            forwarding=forwarding,
+            authorities=user.get("authorities") or (),
+            name=user["name"],
+        )
         if content:
             files.append({"path": f"{directory}/{user['name']}", "content": content, "mode": "0644"})
     return files

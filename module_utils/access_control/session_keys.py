@@ -23,10 +23,11 @@ from .sessions import Session
 _ACCEPTED = re.compile(
     # After a key for which a code is asked too, the line that says Accepted names no key any more (auth.c: auth_log()).
     r"(?:Accepted|Partial) publickey for (?P<user>\S+) from (?P<source>\S+) port \d+ ssh2: "
-    r"\S+ (?P<key>SHA256:[A-Za-z0-9+/]+)(?: ID .* CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/]+))?$"
+    r"\S+ (?P<key>SHA256:[A-Za-z0-9+/]+)(?: ID (?P<name>.*) \(serial \d+\) CA \S+ (?P<authority>SHA256:[A-Za-z0-9+/]+))?$"
 )
 _COMMANDS = ("authorizedkeyscommand", "authorizedprincipalscommand")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-[\w@.-]+")
 
 
@@ -34,21 +35,23 @@ _KIND = re.compile(r"(?:ssh|ecdsa|sk)-[\w@.-]+")
 class Began:
     """By what a connection began: ``user`` and ``address``, and the fingerprints of the ``key`` and of the ``authority``.
 
-    The authority's is empty where the key came without a certificate.
+    The authority's, and the certificate's ``name``, are empty where the key came without a certificate.
     """
 
     user: str
     address: str
     key: str
     authority: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Fingerprints of the ``keys`` and ``authorities`` that sshd takes for a user now."""
+    """Fingerprints of the ``keys`` and ``authorities`` that sshd takes for a user now, and names of ``revoked`` certificates."""
 
     keys: frozenset[str]
     authorities: frozenset[str]
+    revoked: frozenset[str] = frozenset()
 
 
 def began(journal: str) -> dict[int, Began]:
@@ -60,8 +63,20 @@ def began(journal: str) -> dict[int, Began]:
         accepted = _ACCEPTED.match(message) if isinstance(message, str) else None
         if accepted is not None:
             source = plain_address(accepted["source"])
-            found[int(entry["_PID"])] = Began(accepted["user"], source, accepted["key"], accepted["authority"] or "")
+            by = (accepted["user"], source, accepted["key"], accepted["authority"] or "", accepted["name"] or "")
+            found[int(entry["_PID"])] = Began(*by)
     return found
+
+
+def certifying(text: str) -> tuple[str, str]:
+    """Return a file of keys in two: lines of keys that open by themselves, and lines of authorities whose certificates do."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    for line in text.splitlines():
+        # Without what is quoted the first word holds all options.
+        options = _QUOTED.sub("", line).strip().split(" ")[0].lower().split(",")
+        parts["cert-authority" in options].append(line)
+    keys, authorities = ("\n".join(lines) for lines in parts)
+    return keys, authorities
 
 
 def fingerprints(text: str) -> frozenset[str]:
@@ -99,7 +114,7 @@ def by_withdrawn_keys(
     taken: Callable[[Session], Taken | None],
     spared: Collection[str] = (),
 ) -> list[Session]:
-    """Return the sessions whose key, or whose certificate's authority, is not taken any more.
+    """Return the sessions whose key, or whose certificate or its authority, is not taken any more.
 
     Those by keys that are ``spared`` stay, as long as another is taken for the user: who has none left lost the account.
 
@@ -123,6 +138,8 @@ def _withdrawn(session: Session, by: Began | None, taken: Callable[[Session], Ta
     now = taken(session) if by is not None else None
     if by is None or now is None:
         return False
+    if by.authority and by.name in now.revoked:
+        return True
     key, valid = (by.authority, now.authorities) if by.authority else (by.key, now.keys)
     return key not in valid and not (valid and key in spared)
 

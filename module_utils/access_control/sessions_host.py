@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..identity.krl import KrlError, revoked
 from ..programs import run
 from .host import PRIVILEGE_SEPARATION, HostError
-from .session_keys import Began, Taken, began, fingerprints, key_files, replaced
+from .session_keys import Began, Taken, began, certifying, fingerprints, key_files, replaced
 from .sessions import Rules, Session, connections, rules_of, user_of
 from .sshd_settings import parse_effective
 
@@ -54,16 +55,30 @@ def taken(program: str, config: str, session: Session) -> Taken | None:
     Raises ``HostError`` with sshd's words where it refuses the configuration.
     """
     persona = f"user={session.user},host={session.address},addr={session.address}"
-    files = key_files(_effective(program, config, "-C", persona), session.user)
+    effective = _effective(program, config, "-C", persona)
+    files = key_files(effective, session.user)
     if files is None:
         return None
     keys, authorities = ([_read(path) for path in paths] for paths in files)
-    return Taken(frozenset().union(*map(fingerprints, keys)), frozenset().union(*map(fingerprints, authorities)))
+    parts = [certifying(text) for text in keys]
+    return Taken(
+        frozenset().union(*(fingerprints(plain) for plain, _by in parts)),
+        frozenset().union(*map(fingerprints, [*authorities, *(by for _plain, by in parts)])),
+        frozenset().union(*(_revoked(path) for path in effective.get("revokedkeys", ()) if path not in ("", "none"))),
+    )
 
 
 def replaced_keys(path: str, days: int) -> frozenset[str]:
     """Return the fingerprints of keys that were replaced within ``days``, as the file at ``path`` tells; none without it."""
     return replaced(_read(path), datetime.now(UTC), days)
+
+
+def _revoked(path: str) -> frozenset[str]:
+    """Return the names that a list of ours revokes; none of one that is not ours, or is missing: sshd lets nobody in by that."""
+    try:
+        return frozenset(revoked(Path(path).read_bytes()))
+    except (OSError, KrlError):
+        return frozenset()
 
 
 def _read(path: str) -> str:

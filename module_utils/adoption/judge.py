@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -124,7 +124,9 @@ def _by_what(fabric: Fabric, host: Host, who: Persona, login: Mapping[str, Any])
 def _declared_keys(fabric: Fabric, host: Host, who: Persona) -> set[str] | None:
     """Return the fingerprints that count on ``host``; ``None`` where the onward keys, which don't exist yet, take their place."""
     if who.kind == "operator":
-        return fingerprints(fabric.operators[who.name].keys)
+        operator, enforced = fabric.operators[who.name], replace(host, enforce=True)
+        keys = access.operator_keys(fabric, enforced, operator)
+        return fingerprints((*keys, *access.operator_authorities(fabric, enforced, operator)))
     if access.is_login_server(fabric, host):
         return fingerprints(fabric.accounts[who.name].keys)
     return None

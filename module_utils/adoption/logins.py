@@ -36,7 +36,8 @@ _USER_PROCESS = 7
 class Login:
     """One login. ``time`` is in seconds since 1970 (UTC); ``source`` is an address, or empty for a console.
 
-    ``port`` is the client's port, 0 where unknown. ``key`` is the fingerprint (``SHA256:...``) of the public key.
+    ``port`` is the client's port, 0 where unknown. ``key`` is the fingerprint (``SHA256:...``) of the public key, or of the
+    authority whose certificate came with it.
     ``service`` is ``ssh``, ``data`` (the data server's own daemon) or ``console``.
     """
 
@@ -55,7 +56,8 @@ def accepted(message: str, when: int, seen_in: str, service: str = "ssh") -> Log
     found = _ACCEPTED.match(message)
     if found is None:
         return None
-    key = _KEY.search(found["rest"])
+    authority = found["rest"].rpartition(" CA ")[2]
+    key = _KEY.search(authority)
     source = plain_address(found["source"])
     return Login(when, found["user"], source, int(found["port"]), found["method"], key[0] if key else "", service, seen_in)
 

@@ -50,6 +50,21 @@ def sealed_operators(fabric: Fabric) -> tuple[Operator, ...]:
     return tuple(o for o in present_operators(fabric) if o.break_glass)
 
 
+def operator_authorities(fabric: Fabric, host: Host, operator: Operator) -> tuple[str, ...]:
+    """Return whose certificates let an operator in to ``host``: where sshd's configuration is ours, and never a sealed one."""
+    return fabric.operator_authorities if host.enforce and not operator.break_glass else ()
+
+
+def operator_keys(fabric: Fabric, host: Host, operator: Operator) -> tuple[str, ...]:
+    """Return which plain keys let an operator in to ``host``.
+
+    Where these are given up, those stay that nobody can have signed in time: sealed ones, and those that lie in a file for
+    automation, which validation tries.
+    """
+    stays = fabric.operator_keys or not host.enforce or operator.break_glass or operator.probe
+    return operator.keys if stays else ()
+
+
 def is_login_server(fabric: Fabric, host: Host) -> bool:
     """Return whether any platform names a group of ``host`` as its login servers."""
     return bool(_login_groups(fabric).intersection(host.groups))

@@ -272,7 +272,8 @@ class Fabric:
 
     ``groups`` maps each inventory group to the names of its members (hosts and switches), in inventory order.
     Without an ``identity`` accounts go on from login servers by keys that are made there. ``second_factor`` is asked of
-    accounts at login servers.
+    accounts at login servers. Certificates of ``operator_authorities`` let operators in, but those named in
+    ``revoked_certificates``; without ``operator_keys`` most of their plain keys don't.
     """
 
     name: str
@@ -290,6 +291,9 @@ class Fabric:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identity: Identity | None = None
     second_factor: SecondFactor = "none"
+    operator_authorities: tuple[str, ...] = ()
+    operator_keys: bool = True
+    revoked_certificates: tuple[str, ...] = ()
 
     def members(self, group: str) -> tuple[Host, ...]:
         """Return the hosts (no switches) of an inventory group, in inventory order."""

@@ -130,6 +130,8 @@ class _Reader(Values):
 
 
 _ABSENT = object()
+_PLAIN = ("flows", "operator_authorities", "revoked_certificates")
+"""Lists of the whole fabric whose items have no names."""
 
 
 def parse_fabric(raw: RawFabric) -> Reading:
@@ -154,7 +156,7 @@ def parse_fabric(raw: RawFabric) -> Reading:
     by_name = {
         key: {item.name: item for item in reversed(value)}
         for key, value in top.items()
-        if isinstance(value, tuple) and key != "flows"
+        if isinstance(value, tuple) and key not in _PLAIN
     }
     by_name = {key: dict(reversed(items.items())) for key, items in by_name.items()}
     fabric = model.Fabric(
@@ -165,6 +167,9 @@ def parse_fabric(raw: RawFabric) -> Reading:
         groups=dict(raw.groups),
         identity=top["identity"],
         second_factor=top["second_factor"] or "none",
+        operator_authorities=top["operator_authorities"],
+        operator_keys=top["operator_keys"] is not False,
+        revoked_certificates=top["revoked_certificates"],
         **by_name,
     )
     return Reading(fabric, reader.problems, reader.places)
@@ -172,7 +177,7 @@ def parse_fabric(raw: RawFabric) -> Reading:
 
 def _global(reader: _Reader, f: schema.Field, raw: RawFabric) -> Any:
     key: Key = ("all", f.key)
-    nothing = {"records": (), "record": None}.get(f.kind, "")
+    nothing = {"records": (), "keys": (), "texts": (), "record": None}.get(f.kind, "")
     if f.key not in raw.variables and not f.required:
         return nothing
     if f.key not in raw.variables:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "name", "text", "int", "bool", "ipv4", "ipv6", "net4", "net6", "choice", "names", "key", "keys", "record", "records"
+    "name", "text", "int", "bool", "ipv4", "ipv6", "net4", "net6", "choice", "names", "texts", "key", "keys", "record", "records"
 ]
 
 
@@ -270,7 +270,13 @@ ACCOUNT = (
 OPERATOR = (
     NAME,
     Field("uid", "int", "numeric user id, the same everywhere", low=2000, high=59999, note="one person has it, for ever"),
-    Field("keys", "keys", "public keys", required=False, note="without one there is no way in; a key is one person's"),
+    Field(
+        "keys",
+        "keys",
+        "public keys",
+        required=False,
+        note="without one, or a certificate (`fabric_operator_authorities`), there is no way in; a key is one person's",
+    ),
     Field(
         "probe",
         "bool",
@@ -371,6 +377,28 @@ GLOBALS = (
         required=False,
         record=IDENTITY,
         note="without it they go on by keys that are made on the login servers, good until those are removed",
+    ),
+    Field(
+        "fabric_operator_authorities",
+        "keys",
+        "public keys of authorities whose certificates let operators in",
+        required=False,
+        note="their private halves stay outside of every host (docs/certificates.md). ssh-ed25519, sk-ssh-ed25519@openssh.com or "
+        "ssh-rsa, by which our sshd takes signatures; certificates hold on hosts that enforce",
+    ),
+    Field(
+        "fabric_operator_keys",
+        "bool",
+        "whether operators' plain keys open, too",
+        required=False,
+        note="`true` unless given. With `false` only those of sealed ones and of a `probe`, and on hosts that observe all",
+    ),
+    Field(
+        "fabric_revoked_certificates",
+        "texts",
+        "names (key ids) of operators' certificates that are not taken any more",
+        required=False,
+        note="as `ssh-keygen -I` gave them; sessions by them end with the next run",
     ),
     Field(
         "fabric_second_factor",

@@ -99,6 +99,14 @@ class Values:
                 values[i] = self.refuse((*key, i), name, "stands twice in the list", "write each once")
         return NOTHING if NOTHING in values else tuple(values)
 
+    def _read_texts(self, f: schema.Field, raw: object, key: Key) -> Any:
+        items = self.items(raw, key, "a list of texts")
+        if items is None:
+            return NOTHING
+        member = schema.Field(f.key, "text", f.help)
+        values = [self.value(member, item, (*key, i)) for i, item in enumerate(items)]
+        return NOTHING if NOTHING in values else tuple(values)
+
     def _read_keys(self, f: schema.Field, raw: object, key: Key) -> Any:
         items = self.items(raw, key, "a list of public keys")
         if items is None:

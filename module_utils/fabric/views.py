@@ -232,7 +232,8 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
             "name": o.name,
             "kind": "operator",
             "sources": _sources(fabric, Persona("operator", o.name), host, every),
-            "keys": list(o.keys),
+            "keys": list(access.operator_keys(fabric, host, o)),
+            "authorities": list(access.operator_authorities(fabric, host, o)),
             "onward": False,
         }
         for o in access.present_operators(fabric)
@@ -256,7 +257,10 @@ def _login_restriction(fabric: Fabric, host: Host, every: list[Path]) -> View:
         "recorded": (["operator", "account"] if entrance else ["operator"]) if host.records else [],
         "activation": host.ssh_activation,
         "signers": [signer.name for signer in access.signers(fabric)] if certificates else [],
-        "revoked": list(_revoked(fabric)) if certificates else [],
+        "revoked": [
+            *(_revoked(fabric) if certificates else ()),
+            *(fabric.revoked_certificates if any(o["authorities"] for o in operators) else ()),
+        ],
         "host_certificates": [HOST_CERTIFICATE] if access.shows_certificate(fabric, host) else [],
         "totp_users": factors.users(fabric, host, "totp"),
         "security_key_users": factors.users(fabric, host, "security_key"),

@@ -5,22 +5,17 @@ A signature is not checked here: ssh-keygen does it when it lists a certificate,
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .fields import HOST, CertificateError, Cursor, fields, words
+
 DAY = 86400
-SUFFIX = "-cert-v01@openssh.com"
 BACK_SECONDS = 300
 """How much the clocks of a host, the signer and those who come may differ."""
-_FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2}
-"""The kinds of keys that hosts of ours have, by the number of fields that make the key."""
-_HOST = 2
-
-
-class HostCertificateError(ValueError):
-    """A key or certificate that can't be read; the text says what it is."""
+_KINDS = ("ssh-ed25519", "ssh-rsa")
+"""The kinds of keys that hosts of ours have."""
+HostCertificateError = CertificateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +48,18 @@ class Needed:
 
 def plain(line: str) -> str:
     """Return a public key's kind and base64 text, of a line that ssh-keygen wrote. Raises ``HostCertificateError``."""
-    kind, data = _words(line)
-    if kind not in _FIELDS or _Cursor(data).text() != kind:
-        raise HostCertificateError(f"{line[:40]!r} is no public key of the kind {' or '.join(_FIELDS)}")
+    kind, data = words(line)
+    if kind not in _KINDS or Cursor(data).text() != kind:
+        raise HostCertificateError(f"{line[:40]!r} is no public key of the kind {' or '.join(_KINDS)}")
     return f"{kind} {line.split()[1]}"
 
 
 def read(line: str) -> HostCertificate:
     """Return what a host's certificate says. Raises ``HostCertificateError``."""
-    kind, data = _words(line)
-    of = kind.removesuffix(SUFFIX)
-    cursor = _Cursor(data)
-    if not kind.endswith(SUFFIX) or of not in _FIELDS or cursor.text() != kind:
-        raise HostCertificateError(f"{line[:40]!r} is no certificate of a key of the kind {' or '.join(_FIELDS)}")
-    cursor.string()  # a random number
-    key = b"".join(_string(part) for part in (of.encode(), *(cursor.string() for _field in range(_FIELDS[of]))))
-    cursor.number(8)  # the serial number
-    if cursor.number(4) != _HOST:
+    found = fields(line, _KINDS)
+    if found.use != HOST:
         raise HostCertificateError("the certificate is not a host's")
-    name, principals = cursor.text(), _Cursor(cursor.string()).texts()
-    begins, ends = cursor.number(8), cursor.number(8)
-    for _field in ("critical options", "extensions", "reserved"):
-        cursor.string()
-    signer = cursor.string()
-    authority = f"{_Cursor(signer).text()} {_base64(signer)}"
-    return HostCertificate(name, f"{of} {_base64(key)}", authority, principals, begins, ends)
+    return HostCertificate(found.name, found.key, found.authority, found.principals, found.begins, found.ends)
 
 
 def fault(found: HostCertificate, needed: Needed) -> str:
@@ -147,51 +129,3 @@ def ending(shown: Mapping[str, str], now: float, seconds: float) -> str:
     if not said:
         return ""
     return f"{' and '.join(said)}: until the change has renewed them, only who knows these hosts by their keys can log in there"
-
-
-class _Cursor:
-    """Reads the fields of ssh's binary form, one after another."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def string(self) -> bytes:
-        """Return the next string."""
-        return self._take(self.number(4))
-
-    def text(self) -> str:
-        """Return the next string as text."""
-        return self.string().decode(errors="replace")
-
-    def texts(self) -> tuple[str, ...]:
-        """Return all strings that are left."""
-        found = []
-        while self._data:
-            found.append(self.text())
-        return tuple(found)
-
-    def number(self, size: int) -> int:
-        """Return the next number of ``size`` bytes."""
-        return int.from_bytes(self._take(size), "big")
-
-    def _take(self, size: int) -> bytes:
-        if len(self._data) < size:
-            raise HostCertificateError("the key or certificate is cut off")
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken
-
-
-def _words(line: str) -> tuple[str, bytes]:
-    kind, _space, rest = line.strip().partition(" ")
-    try:
-        return kind, base64.b64decode(rest.split(" ")[0], validate=True)
-    except (binascii.Error, ValueError):
-        raise HostCertificateError(f"{line[:40]!r} is neither a public key nor a certificate") from None
-
-
-def _string(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

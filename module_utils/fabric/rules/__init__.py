@@ -53,6 +53,7 @@ RECORD_RULES: tuple[Rule, ...] = (
     people.keys_once,
     people.operators,
     people.sealed,
+    people.authorities,
     people.accounts,
     people.probes,
     identity.signers,

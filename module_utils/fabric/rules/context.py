@@ -38,6 +38,11 @@ class Context:
         names = [str(item["name"]) for item in found if isinstance(item, Mapping) and "name" in item]
         return list(dict.fromkeys(names))
 
+    def declared_lines(self, variable: str) -> list[object]:
+        """Return the items of a list as written, unreadable ones included."""
+        items = self.raw.variables.get(variable)
+        return list(items) if isinstance(items, list | tuple) else []
+
     @property
     def machines(self) -> Iterator[Machine]:
         """Yield every host and switch that could be read."""

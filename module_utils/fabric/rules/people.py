@@ -21,6 +21,9 @@ _SYSTEM_USERS = """
 SYSTEM_USERS = frozenset(_SYSTEM_USERS.split())
 """Users of Debian 12 and 13 (base-passwd, and packages that hosts of a fabric have); ``operator`` is a group there."""
 
+AUTHORITY_TYPES = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa")
+"""Keys by which role login_restriction takes signatures of certificates (CASignatureAlgorithms)."""
+
 
 def names(context: Context) -> Iterator[Problem]:
     """A user name is one person's, everywhere: two of one name would share files and ways in."""
@@ -99,6 +102,26 @@ def sealed(context: Context) -> Iterator[Problem]:
         message = "every operator is a sealed credential"
         wanted = "declare somebody who works by their own name, without break_glass"
         yield context.problem(present[0], "break_glass", present[0].break_glass, message, wanted)
+
+
+def authorities(context: Context) -> Iterator[Problem]:
+    """Who signs operators' certificates is nobody who logs in, and what is signed is taken."""
+    variable = "fabric_operator_authorities"
+    owner = {material(line): person.name for person in _people(context) for line in person.keys}
+    first: set[str] = set()
+    for i, line in enumerate(context.fabric.operator_authorities):
+        key, same = ("all", variable, i), material(line)
+        if line.split()[0] not in AUTHORITY_TYPES:
+            wanted = f"make one of the types {', '.join(AUTHORITY_TYPES)}"
+            yield Problem(key, line, "is of a type by which no sshd of ours takes certificates", wanted)
+        elif same in owner:
+            yield Problem(key, line, f"is a key of {owner[same]} already", "make a key that does nothing but sign")
+        elif same in first:
+            yield Problem(key, line, "stands twice in the list", "write each once")
+        first.add(same)
+    if not context.fabric.operator_keys and not context.declared_lines(variable):
+        wanted = f"write {variable} and have certificates signed first, or drop it"
+        yield Problem(("all", "fabric_operator_keys"), False, "leaves operators no way in", wanted)
 
 
 def accounts(context: Context) -> Iterator[Problem]:

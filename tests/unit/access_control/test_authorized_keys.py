@@ -22,8 +22,16 @@ def test_forwarding_is_left_to_sshd_only_where_asked() -> None:
     assert ",restrict,pty,port-forwarding ssh" in key_lines([KEY], ["192.0.2.70"], forwarding=True)
 
 
+def test_certificates_open_from_where_keys_do_and_for_one_name() -> None:
+    text = key_lines([KEY], ["192.0.2.70", "2001:db8::10"], forwarding=True, authorities=[KEY, KEY], name="aoki")
+    assert text.splitlines() == [
+        f'from="192.0.2.70,2001:db8::10",restrict,pty,port-forwarding {KEY}',
+        f'from="192.0.2.70,2001:db8::10",restrict,pty,port-forwarding,cert-authority,principals="aoki" {KEY}',
+    ]
+
+
 def test_without_origins_no_key_is_written() -> None:
-    assert key_lines([KEY], []) == ""
+    assert key_lines([KEY], []) == key_lines([], [], authorities=[KEY], name="aoki") == ""
 
 
 @pytest.mark.parametrize(

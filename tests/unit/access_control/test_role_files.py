@@ -20,6 +20,15 @@ def test_only_those_with_keys_and_origins_get_a_file() -> None:
     ]
 
 
+def test_an_authority_stands_in_the_file_of_whom_it_lets_in() -> None:
+    users = [{**USERS[0], "keys": [], "authorities": [KEY]}, {**USERS[1], "authorities": []}]
+    [file] = role_files.authorized_keys_files(users, "/x")
+    assert (file["path"], file["content"]) == (
+        "/x/aoki",
+        f'from="192.0.2.70",restrict,pty,cert-authority,principals="aoki" {KEY}\n',
+    )
+
+
 def test_only_operators_may_jump() -> None:
     accounts = [{**user, "keys": [KEY]} for user in USERS]
     contents = [f["content"] for f in role_files.authorized_keys_files(accounts, "/x", jump=True)]

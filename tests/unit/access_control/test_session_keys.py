@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from module_utils.access_control.session_keys import (
     Taken,
     began,
     by_withdrawn_keys,
+    certifying,
     fingerprints,
     key_files,
     replaced,
     unknown,
 )
 from module_utils.access_control.sessions import Session
-from module_utils.access_control.sessions_host import replaced_keys
+from module_utils.access_control.sessions_host import replaced_keys, taken
+from module_utils.identity.krl import build
+from plugin_utils.render import stand_in
 
 # `ssh-keygen -l` says the same of this key.
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEyeQlvICB1rVkd7OdmSZ3MuebbGP/EGzAWdq6SFe/tN"
@@ -46,7 +50,7 @@ def test_the_newest_line_of_a_process_tells_how_it_began() -> None:
     )
     assert began(journal) == {
         605: Began("sato", "192.0.2.21", "SHA256:newer"),
-        705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA),
+        705: Began("kato", "2001:db8:0:2101::21", "SHA256:key", CA, "kato@login1"),
     }
 
 
@@ -83,6 +87,8 @@ def test_what_is_no_key_has_no_fingerprint(text: str) -> None:
         (Began("sato", "192.0.2.21", PRINT), Taken(frozenset({PRINT}), frozenset()), False),
         (Began("sato", "192.0.2.21", PRINT), Taken(frozenset(), frozenset()), True),
         # A certificate's key stands in no file.
+        (Began("sato", "192.0.2.21", PRINT, CA, "lost"), Taken(frozenset(), frozenset({CA}), frozenset({"lost"})), True),
+        (Began("sato", "192.0.2.21", PRINT, CA, "found"), Taken(frozenset(), frozenset({CA}), frozenset({"lost"})), False),
         (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset(), frozenset({CA})), False),
         (Began("sato", "192.0.2.21", PRINT, CA), Taken(frozenset({PRINT}), frozenset()), True),
         # In doubt nobody is cut off: the number was another process's, the journal is silent, files don't tell.
@@ -144,6 +150,44 @@ def test_the_file_tells_which_keys_were_replaced_and_without_it_none_was(tmp_pat
     assert replaced_keys(str(file), 15) == set()
     file.write_text(f"{PRINT} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{OTHER} 2020-01-31T12:00:00Z\n")
     assert replaced_keys(str(file), 15) == {PRINT}
+
+
+@pytest.mark.parametrize(
+    ("line", "certifies"),
+    [
+        (KEY, False),
+        (f"{KEY} cert-authority", False),
+        (f'from="192.0.2.21",restrict,pty {KEY}', False),
+        (f'command="a,cert-authority,b c" {KEY}', False),
+        (f'command="say \\"cert-authority,\\"",pty {KEY}', False),
+        (f"# cert-authority {KEY}", False),
+        (f'from="192.0.2.21",restrict,pty,cert-authority,principals="sato" {KEY}', True),
+        (f'principals="a b",Cert-Authority {KEY}', True),
+        (f"  cert-authority {KEY}", True),
+    ],
+)
+def test_an_authority_among_keys_is_no_key(line: str, certifies: bool) -> None:
+    keys, authorities = certifying(f"{line}\n")
+    assert (authorities, keys) == ((line, "") if certifies else ("", line))
+
+
+def test_what_a_file_of_keys_and_the_list_of_revoked_take_now(tmp_path: Path) -> None:
+    other = stand_in("another")
+    (tmp_path / "sato").write_text(f'from="192.0.2.21" {other}\nfrom="192.0.2.21",cert-authority,principals="sato" {KEY}\n')
+    (tmp_path / "revoked").write_bytes(build([KEY], ["lost"]))
+    (tmp_path / "sshd_config").write_text(
+        f"HostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/%u\nRevokedKeys {tmp_path}/revoked\n"
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "host")], check=True)
+
+    def now() -> Taken | None:
+        return taken("/usr/sbin/sshd", str(tmp_path / "sshd_config"), SATO)
+
+    assert now() == Taken(fingerprints(other), frozenset({PRINT}), frozenset({"lost"}))
+    (tmp_path / "revoked").write_bytes(b"of somebody else's make")
+    assert now() == Taken(fingerprints(other), frozenset({PRINT}))
+    (tmp_path / "sato").unlink()
+    assert now() == Taken(frozenset(), frozenset())
 
 
 def test_files_of_roots_tell_what_is_taken() -> None:

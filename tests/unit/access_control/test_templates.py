@@ -18,6 +18,7 @@ from module_utils.access_control.pam_files import needed_modules, parse_rules, r
 from module_utils.access_control.people import allow_list, parse_people
 from module_utils.access_control.sshd_settings import admits, list_problems
 from module_utils.access_control.verdict import Staged, problems_of
+from plugin_utils.render import stand_in
 
 ROOT = Path(__file__).resolve().parents[3]
 SSHD = "/usr/sbin/sshd"
@@ -54,6 +55,8 @@ def render(host_key: str) -> Render:
         given = {**defaults, f"{role}_host_keys": [host_key], **{f"{role}_{k}": v for k, v in arguments.items()}}
         given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
         given |= {"__login_restriction_security_keys": HARD["pubkeyacceptedalgorithms"].split(",")}
+        given |= {"__login_restriction_security_certificates": ["sk-ssh-ed25519-cert-v01@openssh.com"]}
+        given |= {"__login_restriction_revoked_file": "/etc/ssh/kakehashi-revoked-keys"}
         return environment.get_template(template).render(given)
 
     return rendered
@@ -130,6 +133,23 @@ def test_a_second_factor_is_asked_of_whom_it_is_meant_for(render: Render, jump: 
     found = problems(plain, rules, users, jump, meant)
     assert any("for sato: authenticationmethods is publickey, meant is" in p for p in found)
     assert any("for suzuki: pubkeyauthoptions is" in p for p in found)
+
+
+@needs_sshd
+@pytest.mark.parametrize("jump", [[], TARGETS])
+def test_who_comes_by_certificates_is_told_so_and_nobody_else(
+    render: Render, jump: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = {"name": "suzuki", "kind": "operator", "sources": ["192.0.2.71"], "authorities": []}
+    users = [{**USERS[0], "authorities": [stand_in("operators")]}, *USERS[1:], others]
+    config = render("login_restriction", "sshd_config.j2", users=users, jump_targets=jump, security_key_users=["aoki"])
+    rules = render("login_restriction", "access.conf.j2", users=users)
+    monkeypatch.setitem(MEANT, "revokedkeys", "/etc/ssh/kakehashi-revoked-keys")
+    kinds = f"sk-ssh-ed25519-cert-v01@openssh.com,{HARD['pubkeyacceptedalgorithms']}"
+    told = {**HARD, "pubkeyacceptedalgorithms": kinds, "exposeauthinfo": "yes"}
+    assert problems(config, rules, users, jump, {"aoki": told}) == []
+    del told["exposeauthinfo"]
+    assert any("for aoki: exposeauthinfo is yes, meant is no" in p for p in problems(config, rules, users, jump, {"aoki": told}))
 
 
 def test_pam_asks_for_a_code_only_where_somebody_is_asked(render: Render) -> None:

@@ -67,12 +67,18 @@ def test_a_missing_pam_module_would_shut_everybody_out() -> None:
     [
         (Deployer("mdxuser", "192.0.2.70"), "only aoki, sato may log in"),
         (Deployer("aoki", "192.0.2.99"), "sshd admits aoki from 192.0.2.70 only; PAM does not admit"),
-        (Deployer("sato", "192.0.2.71"), "no public key is declared for sato"),
+        (Deployer("sato", "192.0.2.71"), "neither a public key nor an authority is declared for sato"),
     ],
 )
 def test_the_deployer_is_never_shut_out(deployer: Deployer, words: str) -> None:
     (problem,) = [p for p in verdict(dataclasses.replace(STAGED, deployer=deployer)) if "deployer" in p]
     assert words in problem
+
+
+def test_a_deployer_with_an_authority_needs_no_key() -> None:
+    person = Person("sato", ("192.0.2.71",), authorities=("ssh-ed25519 AAAA",))
+    found = {**FOUND, "allowusers": ("sato@192.0.2.71",)}
+    assert shut_out(Deployer("sato", "192.0.2.71"), [person], found, {"sato": ["192.0.2.71"]}) == []
 
 
 def test_with_nobody_declared_the_deployer_is_shut_out() -> None:

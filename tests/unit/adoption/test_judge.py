@@ -74,6 +74,12 @@ def test_people_declared_absent_are_refused(fabric: Fabric) -> None:
         assert "declared absent" in judge(gone, gone.hosts["mdx1"], login(name, "192.0.2.70")).reason
 
 
+def test_an_operators_certificate_counts_by_its_authority_and_a_key_given_up_no_more(fabric: Fabric) -> None:
+    alone = replace(fabric, operator_authorities=(KEY_TWO,), operator_keys=False)
+    assert judge(alone, alone.hosts["mdx1"], login("aoki", "192.0.2.70", key=TWO)).allowed
+    assert "which is not declared" in judge(alone, alone.hosts["mdx1"], login("aoki", "192.0.2.70", key=ONE)).reason
+
+
 def test_a_switch_is_named_too(fabric: Fabric) -> None:
     assert whose(fabric, fabric.switches["sw-nii"].attachment.ipv4) == "sw-nii"
 

@@ -29,6 +29,13 @@ def test_an_accepted_line_tells_user_source_method_and_key() -> None:
     )
 
 
+def test_of_a_certificate_the_authority_is_told() -> None:
+    line = LINE.replace("ED25519 SHA256:abcDEF+/123", "ED25519-CERT SHA256:key ID a CA b (serial 7) CA ED25519 SHA256:authority")
+    found = accepted(line, 5, "journal")
+    assert found is not None
+    assert found.key == "SHA256:authority"
+
+
 def test_a_password_login_has_no_key() -> None:
     login = accepted("Accepted password for root from 2001:db8::1 port 7 ssh2", 5, "journal")
     assert login is not None

@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.fabric.problems import FabricError, Problem, Unreadable, listed, shorten
 from plugin_utils.inventory import load_fabric, load_raw
+from plugin_utils.render import stand_in
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -48,6 +49,16 @@ def test_keys_of_a_rehearsal_stand_in(base: Path, tmp_path: Path) -> None:
     assert fabric.accounts["sato"].keys == (KEY,)
     assert fabric.operators["aoki"].keys == ()
     assert fabric.accounts["kato"].keys[0].endswith("kato@example.org")
+
+
+def test_a_rehearsals_operators_come_by_its_keys_though_keys_are_given_up(base: Path, tmp_path: Path) -> None:
+    people = base / "group_vars" / "all" / "people.yml"
+    people.write_text(f'{people.read_text()}\nfabric_operator_authorities: ["{stand_in("ca")}"]\nfabric_operator_keys: false\n')
+    assert load_fabric(base).operator_keys is False
+    other = tmp_path / "keys.yml"
+    other.write_text("all:\n  vars:\n    fabric_key_overrides: [{name: aoki, keys: []}]\n")
+    rehearsed = load_fabric(base, other)
+    assert (rehearsed.operator_keys, rehearsed.operator_authorities) == (True, (stand_in("ca"),))
 
 
 def test_overrides_of_a_wrong_shape_are_left_alone(base: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ ONLY_READ = {
     "neighbour_knock",
     "sealed_key",  # writes on the controller only
     "sealed_login",
+    "session_certificate",
     "signer_probe",
     "ssh_info",
     "sshd_effective",

@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import View, host_view, host_views
+from plugin_utils.render import stand_in
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,26 @@ def test_certificates_of_who_left_are_revoked_wherever_they_were_asked_for(fabri
     found = host_views(replace(fabric, accounts={**fabric.accounts, "suzuki": gone}))
     assert found["mdx1"]["login_restriction"]["revoked"] == ["suzuki@login1"]
     assert found["data1"]["login_restriction"]["revoked"] == []
+
+
+def logins_of(fabric: Fabric, host: str) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """Return how many keys and authorities operators have on a host, and which of their certificates are revoked there."""
+    found = host_view(fabric, fabric.hosts[host])["login_restriction"]
+    people = [u for u in found["users"] if u["kind"] == "operator"]
+    return {u["name"]: (len(u["keys"]), len(u["authorities"])) for u in people}, found["revoked"]
+
+
+@pytest.mark.parametrize("host", ["login1", "ca1", "mdx1", "data1", "flow-gw1", "log1"])
+def test_operators_come_by_certificates_to_every_host_and_a_sealed_one_by_key(fabric: Fabric, host: str) -> None:
+    keyed = replace(fabric, operators={n: replace(o, keys=(stand_in(n),)) for n, o in fabric.operators.items()})
+    assert logins_of(keyed, host) == ({"aoki": (1, 0), "ueda": (1, 0), "breakglass": (1, 0)}, [])
+    beside = replace(keyed, operator_authorities=(stand_in("a"), stand_in("b")), revoked_certificates=("lost",))
+    assert logins_of(beside, host) == ({"aoki": (1, 2), "ueda": (1, 2), "breakglass": (1, 0)}, ["lost"])
+    alone = replace(beside, operator_keys=False)
+    # A probe's key lies in a file, for automation.
+    assert logins_of(alone, host)[0] == {"aoki": (0, 2), "ueda": (1, 2), "breakglass": (1, 0)}
+    observing = replace(alone, hosts={n: replace(h, enforce=False) for n, h in alone.hosts.items()})
+    assert logins_of(observing, host) == ({"aoki": (1, 0), "ueda": (1, 0), "breakglass": (1, 0)}, [])
 
 
 def test_people_who_lost_their_place_are_removed(views: dict[str, View]) -> None:
