@@ -29,6 +29,7 @@ class FilterModule:
             "fabric_known_hosts": site.fabric_known_hosts,
             "certificates_ending": site.certificates_ending,
             "sessions_refused": site.sessions_refused,
+            "let_in_by": site.let_in_by,
             "takes_operators_certificates": site.takes_operators_certificates,
             "operators_known_hosts": site.operators_known_hosts,
             "known_hosts_of": site.known_hosts_of,

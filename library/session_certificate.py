@@ -11,12 +11,28 @@ description:
   - Reads by what the user logged in whose session runs this module, from the file that sshd names in C(SSH_USER_AUTH) where it is
     told to (C(ExposeAuthInfo)). Run it without C(become), which takes the name of the file away.
   - Fails with one sentence where that was a certificate that ends within O(seconds) by this host's clock, or that can't be read.
-  - Has no opinion about a login by a plain key, or where sshd tells nothing.
+  - Fails, too, where what the login was by is not among O(keys), O(authorities) and O(revoked), which are to hold from now on.
+  - Has no opinion about how long a plain key is good, or where sshd tells nothing.
 options:
   seconds:
     description: How long the certificate has to be good from now on, with the login at the end.
     type: int
     required: true
+  keys:
+    description: Public keys by which the user may come after the change. Nobody asks where this and O(authorities) are empty.
+    type: list
+    elements: str
+    default: []
+  authorities:
+    description: Public keys of those whose certificates let the user in after the change.
+    type: list
+    elements: str
+    default: []
+  revoked:
+    description: Names of certificates that are not taken after the change.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Does the same.
@@ -57,22 +73,33 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.identity.session_certificate import first_to_end, refusal
+from ansible.module_utils.identity.session_certificate import first_to_end, refusal, withdrawn
 
-SPEC: dict[str, dict[str, Any]] = {"seconds": {"type": "int", "required": True}}
+_LIST = {"type": "list", "elements": "str", "default": []}
+SPEC: dict[str, dict[str, Any]] = {
+    "seconds": {"type": "int", "required": True},
+    "keys": {**_LIST, "no_log": False},
+    "authorities": _LIST,
+    "revoked": _LIST,
+}
 
 
 def main() -> None:
     """Read, judge, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    path = os.environ.get("SSH_USER_AUTH", "")
+    given, path = module.params, os.environ.get("SSH_USER_AUTH", "")
     wrong, told = "", ""
+    if os.getuid() == 0 and os.environ.get("SUDO_UID"):
+        wrong = "sudo hides by what this session began: let this task run without become (ansible_become), then run again"
     try:
         told = Path(path).read_text(encoding="utf-8", errors="replace") if path else ""
     except OSError as error:
         mend = "end the connection that is shared (ssh -O exit), then run again"
         wrong = f"it can't be read by what this session began ({path}: {error.strerror}): {mend}"
-    if wrong := wrong or refusal(pwd.getpwuid(os.getuid()).pw_name, told, time.time(), module.params["seconds"]):
+    user = pwd.getpwuid(os.getuid()).pw_name
+    wrong = wrong or refusal(user, told, time.time(), given["seconds"])
+    wrong = wrong or withdrawn(user, told, given["keys"], given["authorities"], given["revoked"])
+    if wrong:
         module.fail_json(msg=f"Nothing was begun here: {wrong}.", refusal=wrong)
     found = first_to_end(told)
     module.exit_json(changed=False, certificate=found.name if found else "", ends=found.ends if found else 0)

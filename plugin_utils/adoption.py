@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from module_utils.adoption import observed, report, words
@@ -84,7 +85,7 @@ def wanted_files(fabric: Fabric, host: str) -> Iterator[WantedFile]:
     """
     known = [o for o in fabric.hosts[host].overrides if o.known]
     chosen = [*known, *(Override(name, value=True, place="the survey") for name in _ENFORCING)]
-    view, renderer = host_view(fabric, fabric.hosts[host]), Renderer()
+    view, renderer = host_view(fabric, replace(fabric.hosts[host], enforce=True)), Renderer()
     if "login_server" in view:
         told = {target["name"]: [_HOST_KEY] for target in view["login_server"]["targets"]}
         view["login_server"]["known_hosts"] = fabric_known_hosts(view, told)

@@ -65,6 +65,17 @@ def takes_operators_certificates(view: View | None) -> bool:
     return any(user.get("authorities") for user in users)
 
 
+def let_in_by(view: View, user: str) -> dict[str, list[str]]:
+    """Return by what ``user`` may come to a host.
+
+    ``keys`` and ``authorities`` are lines of public keys, ``revoked`` names of certificates.
+    """
+    restriction = view["login_restriction"]
+    mine = [each for each in restriction["users"] if each["name"] == user]
+    keys, authorities = ([line for each in mine for line in each.get(part) or ()] for part in ("keys", "authorities"))
+    return {"keys": keys, "authorities": authorities, "revoked": list(restriction.get("revoked") or ())}
+
+
 def sessions_refused(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> str:
     """Return why a run must not begin, by what ``session_certificate`` told of ``hosts``; nothing where nothing is in the way."""
     told = ((host, (hostvars[host].get("__session_certificate") or {}).get("refusal")) for host in hosts)

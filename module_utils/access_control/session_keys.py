@@ -28,6 +28,7 @@ _ACCEPTED = re.compile(
 _COMMANDS = ("authorizedkeyscommand", "authorizedprincipalscommand")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_ESCAPED = re.compile(rb"\\(?:\\|([0-7]{3}))")
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-[\w@.-]+")
 
 
@@ -63,9 +64,15 @@ def began(journal: str) -> dict[int, Began]:
         accepted = _ACCEPTED.match(message) if isinstance(message, str) else None
         if accepted is not None:
             source = plain_address(accepted["source"])
-            by = (accepted["user"], source, accepted["key"], accepted["authority"] or "", accepted["name"] or "")
+            by = (accepted["user"], source, accepted["key"], accepted["authority"] or "", unescaped(accepted["name"] or ""))
             found[int(entry["_PID"])] = Began(*by)
     return found
+
+
+def unescaped(text: str) -> str:
+    """Return a text of sshd's log as it was before it was written (log.c: strnvis() with VIS_OCTAL, backslashes doubled)."""
+    data = _ESCAPED.sub(lambda m: bytes([int(m[1], 8) & 0xFF]) if m[1] else b"\\", text.encode())
+    return data.decode(errors="replace")
 
 
 def certifying(text: str) -> tuple[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..fabric.model import Fabric, Host
-from ..fabric.views import View, host_views
+from ..fabric.views import View, host_view
 from . import network, people
 from .changes import Change, WantedFile, file_changes, user_changes
 from .findings import Finding
@@ -30,7 +30,8 @@ def survey_report(fabric: Fabric, machines: Machines, wanted: Mapping[str, Itera
     (JSON text) of a switch, or ``{problem}``. ``wanted`` holds each host's files as the roles would write them. ``when`` is
     the time of the survey, for people.
     """
-    views = host_views(fabric)
+    # As they will be once all hosts enforce: that is what a survey is made for.
+    views = {host.name: host_view(fabric, replace(host, enforce=True)) for host in fabric.managed_hosts}
     asked = [host for host in fabric.managed_hosts if host.name in machines]
     hosts = [_host(fabric, host, views[host.name], machines[host.name], wanted.get(host.name, ())) for host in asked]
     switches = [_switch(fabric, name, machines[name]) for name in fabric.switches if name in machines]

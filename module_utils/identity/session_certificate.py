@@ -1,7 +1,8 @@
-"""Whether the certificate by which somebody logged in lasts as long as what they are about to begin. No I/O."""
+"""Whether that by which somebody logged in holds as long as what they are about to begin, and after it. No I/O."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from .fields import SUFFIX, CertificateError, Fields, fields
@@ -34,3 +35,30 @@ def refusal(user: str, told: str, now: float, seconds: int) -> str:
         f"{user} logged in by the certificate {found.name!r}, which {'ended' if found.ends <= now else 'ends'} at {ends} UTC, "
         f"and it has to be good for another {seconds} s (it is {clock} by this host's clock): {again}"
     )
+
+
+def withdrawn(user: str, told: str, keys: Collection[str], authorities: Collection[str], revoked: Collection[str]) -> str:
+    """Return in one sentence what the change takes away by which ``user`` logged in; nothing where that is taken after it, too.
+
+    ``keys`` and ``authorities`` are lines of public keys. Where neither is given, or nothing is told, nobody knows.
+    """
+    lines = [line.partition(" ")[2] for line in told.splitlines() if line.startswith("publickey ")]
+    if not lines or not (keys or authorities):
+        return ""
+    said = [_lost(line, _plain(keys), _plain(authorities), revoked) for line in lines]
+    if not all(said):
+        return ""
+    return f"this change takes away by what {user} logged in ({said[0]}): log in by what stays, or declare it, then run again"
+
+
+def _lost(line: str, keys: Collection[str], authorities: Collection[str], revoked: Collection[str]) -> str:
+    if not line.partition(" ")[0].endswith(SUFFIX):
+        return "" if " ".join(line.split()[:2]) in keys else f"the key {line.split()[1][:60]}"
+    shown = fields(line)
+    if shown.name in revoked:
+        return f"the certificate {shown.name!r}, which is revoked"
+    return "" if shown.authority in authorities else f"the certificate {shown.name!r}, whose authority is no longer named"
+
+
+def _plain(lines: Iterable[str]) -> frozenset[str]:
+    return frozenset(" ".join(line.split()[:2]) for line in lines)

@@ -54,6 +54,21 @@ def test_the_newest_line_of_a_process_tells_how_it_began() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("logged", "name"),
+    [
+        (r"\351\235\222\346\234\250-2026-11-30", "青木-2026-11-30"),
+        (r"aoki\\lab", r"aoki\lab"),
+        (r"aoki\\351 (serial 1) CA", r"aoki\351 (serial 1) CA"),
+        (r"\377", "\ufffd"),
+    ],
+)
+def test_a_certificates_name_is_told_as_it_was_before_sshd_wrote_it(logged: str, name: str) -> None:
+    said = f"ED25519-CERT SHA256:key ID {logged} (serial 7) CA ED25519 SHA256:authority"
+    found = began(line(705, f"Accepted publickey for aoki from 192.0.2.70 port 50014 ssh2: {said}"))
+    assert found == {705: Began("aoki", "192.0.2.70", "SHA256:key", CA, name)}
+
+
 def test_a_session_for_which_a_code_was_asked_too_began_by_its_key() -> None:
     journal = "\n".join(
         [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.identity.fields import USER, CertificateError, fields
-from module_utils.identity.session_certificate import first_to_end, refusal
+from module_utils.identity.session_certificate import first_to_end, refusal, withdrawn
 from plugin_utils.site import sessions_refused, takes_operators_certificates
 from tests.support.modules import call
 
@@ -110,6 +110,13 @@ def test_the_module_reads_what_sshd_tells_the_session(room: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_behind_sudo_the_module_says_that_it_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_USER_AUTH", raising=False)
+    monkeypatch.setenv("SUDO_UID", "2001")
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    assert "sudo hides by what this session began" in call("session_certificate", {"seconds": 660})["refusal"]
+
+
 def test_a_run_is_told_once_on_which_hosts() -> None:
     hosts = {name: {"__session_certificate": {"refusal": "why"}} for name in ("login1", "mdx1")}
     others = {"off": {"__session_certificate": {"unreachable": True, "msg": "no route"}}, "key": {}, "skipped": {}}
@@ -126,3 +133,21 @@ def test_only_where_operators_come_by_certificates() -> None:
     assert not takes_operators_certificates(None)
     assert not takes_operators_certificates(views({"name": "aoki", "authorities": []}, {"name": "sato"}))
     assert takes_operators_certificates(views({"name": "sato"}, {"name": "aoki", "authorities": ["ssh-ed25519 AAAA"]}))
+
+
+def test_what_the_change_takes_away_is_told_before(room: Path) -> None:
+    line, authority = told(room), (room / "ca.pub").read_text()
+    key = (room / "rsa.pub").read_text()
+    plain = f"publickey {' '.join(key.split()[:2])}\n"
+    for taken in (withdrawn("aoki", line, [], [authority], []), withdrawn("aoki", plain, [key], [authority], [])):
+        assert taken == ""
+    assert "'aoki-2026-11', which is revoked" in withdrawn("aoki", line, [], [authority], ["aoki-2026-11"])
+    assert "'aoki-2026-11', whose authority is no longer named" in withdrawn("aoki", line, [], [key], [])
+    assert "takes away by what aoki logged in (the key AAAA" in withdrawn("aoki", plain, [], [authority], [])
+    assert withdrawn("aoki", plain + line, [key], [], []) == "", "one of two is enough"
+
+
+@pytest.mark.parametrize("given", ["", "password\n"])
+def test_where_nothing_is_told_nothing_is_in_the_way_of_a_change(room: Path, given: str) -> None:
+    assert withdrawn("aoki", given, [], [(room / "ca.pub").read_text()], []) == ""
+    assert withdrawn("aoki", told(room), [], [], []) == "", "who may come is not known"

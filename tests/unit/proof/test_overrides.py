@@ -164,3 +164,12 @@ def test_a_survey_shows_what_enforcing_would_write(inventory: Path) -> None:
     broken = replace(fabric, hosts={**fabric.hosts, "mdx1": replace(fabric.hosts["mdx1"], overrides=(bad,))})
     with pytest.raises(FabricError, match="mdx1 overrides login_restriction_users"):
         list(wanted_files(broken, "mdx1"))
+
+
+def test_a_survey_shows_by_what_operators_come_once_the_host_enforces(inventory: Path) -> None:
+    authority = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMNnrr20a8zBVKmMT0NCsSCi5GBoBmyw8Du15FXlbSYz operators"
+    write(inventory, "group_vars/all/certified.yml", f"fabric_operator_authorities: [{authority}]\n")
+    write(inventory, "host_vars/mdx1.yml", "fabric_enforce: false\n")
+    wanted = {f.path: str(f.content) for f in wanted_files(load_fabric(inventory), "mdx1")}
+    assert "cert-authority" in wanted["/etc/ssh/authorized_keys.d/aoki"]
+    assert "ExposeAuthInfo yes" in wanted["/etc/ssh/sshd_config"]

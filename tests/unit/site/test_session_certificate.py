@@ -85,3 +85,24 @@ def test_a_login_by_a_plain_key_and_a_host_that_is_off_hinder_nothing(tmp_path: 
     certificate.write_text("publickey ssh-ed25519 AAAA\n")
     _code, output = begun(tmp_path, {"off": OFF, "login1": HERE}, {"login1": CERTIFIED, "off": CERTIFIED})
     assert "armed login1" in output
+
+
+@pytest.mark.usefixtures("certificate")
+def test_an_inventory_that_becomes_root_everywhere_hides_nothing(tmp_path: Path) -> None:
+    code, output = begun(tmp_path, {"mdx1": {**HERE, "ansible_become": True}}, {"mdx1": CERTIFIED})
+    assert code != 0
+    assert "logged in by the certificate 'aoki-2026-11', which ends at " in output
+
+
+@pytest.mark.usefixtures("certificate")
+def test_what_only_looks_is_let_through(tmp_path: Path) -> None:
+    code, output = begun(tmp_path, {"mdx1": HERE}, {"mdx1": CERTIFIED}, rotate_status=True, change_seconds=600)
+    assert ("armed mdx1" in output, code) == (True, 0), output
+
+
+@pytest.mark.usefixtures("certificate")
+def test_a_change_that_takes_away_by_what_one_came_is_not_begun(tmp_path: Path) -> None:
+    code, output = begun(tmp_path, {"mdx1": HERE}, {"mdx1": CERTIFIED}, change_run_seconds=900, ansible_user="aoki")
+    assert "this change takes away by what" in " ".join(output.split()), output
+    assert "whose authority is no longer named" in " ".join(output.split())
+    assert ("armed" in output, code) == (False, 0), "refused on that host, and told by its rescue"
