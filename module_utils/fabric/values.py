@@ -100,18 +100,15 @@ class Values:
         return NOTHING if NOTHING in values else tuple(values)
 
     def _read_texts(self, f: schema.Field, raw: object, key: Key) -> Any:
-        items = self.items(raw, key, "a list of texts")
-        if items is None:
-            return NOTHING
-        member = schema.Field(f.key, "text", f.help)
-        values = [self.value(member, item, (*key, i)) for i, item in enumerate(items)]
-        return NOTHING if NOTHING in values else tuple(values)
+        return self._read_each(schema.Field(f.key, "text", f.help), raw, key, "a list of texts")
 
     def _read_keys(self, f: schema.Field, raw: object, key: Key) -> Any:
-        items = self.items(raw, key, "a list of public keys")
+        return self._read_each(schema.Field(f.key, "key", f.help), raw, key, "a list of public keys")
+
+    def _read_each(self, member: schema.Field, raw: object, key: Key, wanted: str) -> Any:
+        items = self.items(raw, key, wanted)
         if items is None:
             return NOTHING
-        member = schema.Field(f.key, "key", f.help)
         values = [self.value(member, item, (*key, i)) for i, item in enumerate(items)]
         return NOTHING if NOTHING in values else tuple(values)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .fields import HOST, CertificateError, Cursor, fields, words
+from .fields import HOST, CertificateError, Cursor, Fields, fields, words
 
 DAY = 86400
 BACK_SECONDS = 300
@@ -16,21 +16,6 @@ BACK_SECONDS = 300
 _KINDS = ("ssh-ed25519", "ssh-rsa")
 """The kinds of keys that hosts of ours have."""
 HostCertificateError = CertificateError
-
-
-@dataclass(frozen=True, slots=True)
-class HostCertificate:
-    """What a certificate says: its name, the key it is of and the authority's (kind and base64), for whom, and when it is good.
-
-    ``begins`` and ``ends`` are seconds since 1970.
-    """
-
-    name: str
-    key: str
-    authority: str
-    principals: tuple[str, ...]
-    begins: int
-    ends: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +39,15 @@ def plain(line: str) -> str:
     return f"{kind} {line.split()[1]}"
 
 
-def read(line: str) -> HostCertificate:
+def read(line: str) -> Fields:
     """Return what a host's certificate says. Raises ``HostCertificateError``."""
     found = fields(line, _KINDS)
     if found.use != HOST:
         raise HostCertificateError("the certificate is not a host's")
-    return HostCertificate(found.name, found.key, found.authority, found.principals, found.begins, found.ends)
+    return found
 
 
-def fault(found: HostCertificate, needed: Needed) -> str:
+def fault(found: Fields, needed: Needed) -> str:
     """Return what is wrong with a certificate whenever it is; nothing where it is the one that is needed."""
     if found.key != plain(needed.key):
         return "it is of another key"
@@ -77,7 +62,7 @@ def fault(found: HostCertificate, needed: Needed) -> str:
     return ""
 
 
-def why_new(found: HostCertificate, needed: Needed, now: float) -> str:
+def why_new(found: Fields, needed: Needed, now: float) -> str:
     """Return why a host needs another certificate: a fault, or less than half of its life is left; nothing where it is good."""
     if wrong := fault(found, needed):
         return wrong
@@ -86,7 +71,7 @@ def why_new(found: HostCertificate, needed: Needed, now: float) -> str:
     return "it is past half of its life" if left(found, now) < 1 / 2 else ""
 
 
-def left(found: HostCertificate, now: float) -> float:
+def left(found: Fields, now: float) -> float:
     """Return which part of a certificate's life is left: 1 at its beginning, 0 and less once it ended."""
     return (found.ends - now) / max(found.ends - found.begins, 1)
 

@@ -53,7 +53,7 @@ def withdrawn(user: str, told: str, keys: Collection[str], authorities: Collecti
 
 def _lost(line: str, keys: Collection[str], authorities: Collection[str], revoked: Collection[str]) -> str:
     if not line.partition(" ")[0].endswith(SUFFIX):
-        return "" if " ".join(line.split()[:2]) in keys else f"the key {line.split()[1][:60]}"
+        return "" if " ".join(line.split()[:2]) in keys else f"the key {line[:60]}"
     shown = fields(line)
     if shown.name in revoked:
         return f"the certificate {shown.name!r}, which is revoked"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from module_utils.identity.fields import HOST, Fields
 from module_utils.identity.host_certificates import (
     DAY,
-    HostCertificate,
     HostCertificateError,
     Needed,
     command,
@@ -32,7 +32,7 @@ from tests.support.modules import call
 NAMES = ("mdx1", "192.0.2.101", "2001:db8:0:2102::41")
 GOOD = Needed(stand_in("mdx1"), NAMES, (stand_in("ca1"), stand_in("ca2")), 90)
 HALF = "it is past half of its life"
-FOUND = HostCertificate("mdx1", GOOD.key, stand_in("ca2"), NAMES, 0, 90 * DAY)
+FOUND = Fields(HOST, "mdx1", GOOD.key, stand_in("ca2"), NAMES, 0, 90 * DAY)
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def test_what_the_change_takes_away_is_told_before(room: Path) -> None:
         assert taken == ""
     assert "'aoki-2026-11', which is revoked" in withdrawn("aoki", line, [], [authority], ["aoki-2026-11"])
     assert "'aoki-2026-11', whose authority is no longer named" in withdrawn("aoki", line, [], [key], [])
-    assert "takes away by what aoki logged in (the key AAAA" in withdrawn("aoki", plain, [], [authority], [])
+    assert "takes away by what aoki logged in (the key ssh-rsa AAAA" in withdrawn("aoki", plain, [], [authority], [])
     assert withdrawn("aoki", plain + line, [key], [], []) == "", "one of two is enough"
 
 
