@@ -1,0 +1,150 @@
+"""Ansible module: whether ssh here would believe another key of a host, and has a file of known hosts follow it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: known_host_key
+short_description: Say whether ssh on this machine would believe a host's next key
+version_added: "0.3.0"
+description:
+  - Asks ssh where it looks a host up (C(ssh -G)), and looks there for the key, or for who certified it.
+  - Connects to nobody. C(KnownHostsCommand) is not asked.
+options:
+  host:
+    description: The host, as ssh is told it.
+    type: str
+    required: true
+  arguments:
+    description: What else ssh is told.
+    type: list
+    elements: str
+    default: []
+  current:
+    description: The public key by which the host is known now.
+    type: str
+    required: true
+  following:
+    description: The public key that it shall show.
+    type: str
+    required: true
+  certificate:
+    description: The certificate of that key, where there is one.
+    type: str
+    default: ""
+  file:
+    description: A file of known hosts, which gets a line of O(following) behind each of O(current). None is written where it is not given.
+    type: path
+  state:
+    description: With V(replaced) O(file) loses the lines of O(current) instead, and nothing is asked.
+    type: str
+    choices: [asked, replaced]
+    default: asked
+attributes:
+  check_mode:
+    description: Says what would be written.
+    support: full
+  diff_mode:
+    description: Shows the file before and after.
+    support: full
+author:
+  - kakehashi contributors (@kakehashi)
+"""
+
+EXAMPLES = r"""
+- name: See whether this machine would believe a host's next key
+  known_host_key:
+    host: mdx1
+    current: "{{ example_pair.current }}"
+    following: "{{ example_pair.beside }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+known:
+  description: Whether it would.
+  type: bool
+  returned: with state V(asked)
+name:
+  description: The name by which ssh looks the host up.
+  type: str
+  returned: with state V(asked)
+files:
+  description: The files in which it looks.
+  type: list
+  elements: str
+  returned: with state V(asked)
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.identity.host_certificates import HostCertificateError, plain, read
+from ansible.module_utils.identity.known_host import believes, looked_up, with_next, without
+from ansible.module_utils.programs import run
+
+SPEC: dict[str, dict[str, Any]] = {
+    "host": {"type": "str", "required": True},
+    "arguments": {"type": "list", "elements": "str", "default": []},
+    "current": {"type": "str", "required": True},
+    "following": {"type": "str", "required": True},
+    "certificate": {"type": "str", "default": ""},
+    "file": {"type": "path"},
+    "state": {"type": "str", "choices": ["asked", "replaced"], "default": "asked"},
+}
+
+
+class AskError(RuntimeError):
+    """What could not be asked."""
+
+
+def main() -> None:
+    """Write where that is asked for, look, report."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    given = module.params
+    try:
+        current, following = plain(given["current"]), plain(given["following"])
+        before, after = _file(given, current, following)
+        if before != after and not module.check_mode:
+            _write(Path(given["file"]), after)
+        answer = _asked(given, following) if given["state"] == "asked" else {}
+    except (HostCertificateError, AskError) as error:
+        module.fail_json(msg=f"Whether the next key of {given['host']} would be believed is not known: {error}.")
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}; mend that, then run again.")
+    module.exit_json(changed=before != after, diff={"before": before, "after": after}, **answer)
+
+
+def _file(given: dict[str, Any], current: str, following: str) -> tuple[str, str]:
+    if not given["file"]:
+        return "", ""
+    text = Path(given["file"]).read_text(encoding="utf-8")
+    return text, with_next(text, current, following) if given["state"] == "asked" else without(text, current)
+
+
+def _write(path: Path, text: str) -> None:
+    like = path.stat()
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(like.st_mode & 0o7777)
+    os.chown(fresh, like.st_uid, like.st_gid)
+    fresh.rename(path)
+
+
+def _asked(given: dict[str, Any], following: str) -> dict[str, Any]:
+    asked = run(["ssh", *given["arguments"], "-G", given["host"]], AskError)
+    if asked.returncode != 0:
+        raise AskError(f"ssh -G says {asked.stderr.strip() or 'nothing'}")
+    where = looked_up(asked.stdout)
+    files = [file for name in where.files if Path(file := os.path.expanduser(name)).is_file()]
+    lines: list[str] = []
+    for file in files:
+        lines += run(["ssh-keygen", "-F", where.name, "-f", file], AskError).stdout.splitlines()
+    authority = read(given["certificate"]).authority if given["certificate"].strip() else ""
+    return {"known": believes(lines, following, authority), "name": where.name, "files": list(where.files)}
+
+
+if __name__ == "__main__":
+    main()
