@@ -33,7 +33,7 @@ options:
     type: str
     default: ""
   file:
-    description: A file of known hosts, which gets a line of O(following) behind each of O(current). None is written where it is not given.
+    description: A file of known hosts, which gets a line of O(following) behind each of O(current). Without it none is written.
     type: path
   state:
     description: With V(replaced) O(file) loses the lines of O(current) instead, and nothing is asked.
@@ -138,10 +138,10 @@ def _asked(given: dict[str, Any], following: str) -> dict[str, Any]:
     if asked.returncode != 0:
         raise AskError(f"ssh -G says {asked.stderr.strip() or 'nothing'}")
     where = looked_up(asked.stdout)
-    files = [file for name in where.files if Path(file := os.path.expanduser(name)).is_file()]
+    files = [path for path in (Path(name).expanduser() for name in where.files) if path.is_file()]
     lines: list[str] = []
     for file in files:
-        lines += run(["ssh-keygen", "-F", where.name, "-f", file], AskError).stdout.splitlines()
+        lines += run(["ssh-keygen", "-F", where.name, "-f", str(file)], AskError).stdout.splitlines()
     authority = read(given["certificate"]).authority if given["certificate"].strip() else ""
     return {"known": believes(lines, following, authority), "name": where.name, "files": list(where.files)}
 

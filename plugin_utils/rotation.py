@@ -48,12 +48,11 @@ def rotation_decision(
     days: float,
     without: Sequence[str] = (),
     known: Sequence[str] = (),
-    shown_days: float = 0,
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
-    ``waiting`` says why the step is not made yet although nothing is wrong: hosts show a next key for ``shown_days`` before they
-    use it, so that people's own ssh learns it. Hosts that could not be read are left out where their own keys are replaced.
+    ``shown`` tells how many days ago each second pair was made. Where hosts' own keys are replaced, those that could not be read are
+    left out.
 
     ``present`` are the hosts that have not failed in this run; ``known`` is what the decision before this one in the run returned
     under that name, fingerprints of keys that holders had. ``replaced`` tells by host which of them are still taken though no
@@ -82,9 +81,25 @@ def rotation_decision(
         "known": sorted({*known, *map(_fingerprint, held)}),
         "replaced": {host: sorted(prints & set(known)) for host, prints in left.items()},
         "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
-        "waiting": _waiting(answers, found.subjects, shown_days) if kind == "host" and found.step == "switch" else "",
+        "shown": dict(_shown(answers)) if kind == "host" else {},
         "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
     }
+
+
+def rotation_with_wait(found: Mapping[str, Any], shown_days: float) -> dict[str, Any]:
+    """Return a decision with ``waiting``: why its step is not made yet although nothing is wrong.
+
+    Hosts show a next key for ``shown_days`` before they use it, so that people's own ssh learns it.
+    """
+    switches = found["subjects"] if found["step"] == "switch" else ()
+    young = sorted(name for name in switches if found["shown"].get(name, shown_days) < shown_days)
+    if not young:
+        return {**found, "waiting": ""}
+    waiting = (
+        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until they are "
+        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
+    )
+    return {**found, "waiting": waiting}
 
 
 def rotation_left(found: Mapping[str, Any], days: float, without: Sequence[str] = (), *, until_switch: bool = False) -> str:
@@ -171,20 +186,12 @@ def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Ite
         yield Taker(host, subjects, frozenset(_keys(there)) - own)
 
 
-def _waiting(answers: Mapping[str, Mapping[str, Any]], subjects: Iterable[str], shown_days: float) -> str:
-    """Return whose next key was not shown for long enough."""
-    shown = {
-        item["subject"]: item["beside_age"] / DAY
-        for answer in answers.values()
-        for item in answer.get("__rotation_found", {}).get("found") or ()
-    }
-    young = sorted(name for name in subjects if shown.get(name, 0.0) < shown_days)
-    if not young:
-        return ""
-    return (
-        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until the younger ones are "
-        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
-    )
+def _shown(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    """Yield how many days ago the second pair of each subject was made."""
+    for answer in answers.values():
+        for item in answer.get("__rotation_found", {}).get("found") or ():
+            if item["beside"]:
+                yield item["subject"], item["beside_age"] / DAY
 
 
 def _keys(lines: Iterable[str]) -> Iterator[str]:
