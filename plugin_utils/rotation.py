@@ -51,8 +51,8 @@ def rotation_decision(
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
-    ``shown`` tells how many days ago each second pair was made. Where hosts' own keys are replaced, those that could not be read are
-    left out.
+    ``shown`` tells how many days ago each second pair was made. Where hosts' own keys are replaced, those that could not be
+    read are left out.
 
     ``present`` are the hosts that have not failed in this run; ``known`` is what the decision before this one in the run returned
     under that name, fingerprints of keys that holders had. ``replaced`` tells by host which of them are still taken though no
