@@ -64,9 +64,9 @@ def test_host_keys_are_replaced_while_people_work(rotating: Rotating, tmp_path_f
         twin.age(host, KEY)
     with keys_kept(twin), twin.at_work():
         refused = twin.rotate("host", *WORDS[2:])
-        assert refused.returncode != 0
+        assert refused.returncode != 0, refused.stdout
         said = " ".join(refused.stdout.split())
-        assert "login1: the next host key was not taken into use, because the ssh by which this runs would not know" in said
+        assert "login1: the next host key was not taken into use, because the ssh by which this runs would not know" in said, said
         assert {host: twin.key(host, KEY) for host in HOSTS} == before
         assert [len(known(twin, host)) for host in ("ca1", "mdx1")] == [2, 2]
         assert operator_by(twin, learns, "-o", "UpdateHostKeys=yes").returncode == 0
