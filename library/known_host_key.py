@@ -137,11 +137,11 @@ def _asked(given: dict[str, Any], following: str) -> dict[str, Any]:
     asked = run(["ssh", *given["arguments"], "-G", given["host"]], AskError)
     if asked.returncode != 0:
         raise AskError(f"ssh -G says {asked.stderr.strip() or 'nothing'}")
-    where = looked_up(asked.stdout)
-    files = [path for path in (Path(name).expanduser() for name in where.files) if path.is_file()]
+    where = looked_up(asked.stdout, str(Path.home()))
+    files = [file for file in where.files if Path(file).is_file()]
     lines: list[str] = []
     for file in files:
-        lines += run(["ssh-keygen", "-F", where.name, "-f", str(file)], AskError).stdout.splitlines()
+        lines += run(["ssh-keygen", "-F", where.name, "-f", file], AskError).stdout.splitlines()
     authority = read(given["certificate"]).authority if given["certificate"].strip() else ""
     return {"known": believes(lines, following, authority), "name": where.name, "files": list(where.files)}
 

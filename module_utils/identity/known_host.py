@@ -11,19 +11,20 @@ _KEY = 2  # words of a key
 
 @dataclass(frozen=True)
 class Looked:
-    """Where ssh looks a host up: by this name, in these files (as written, ``~`` and all)."""
+    """Where ssh looks a host up: by this name, in these files."""
 
     name: str
     files: tuple[str, ...]
 
 
-def looked_up(settings: str) -> Looked:
-    """Return where ssh looks, from the output of ``ssh -G``."""
+def looked_up(settings: str, home: str) -> Looked:
+    """Return where ssh looks, from the output of ``ssh -G``, for a user with this home."""
     words = {line.partition(" ")[0]: line.partition(" ")[2] for line in settings.splitlines()}
     host, port = words.get("hostname", ""), words.get("port", _PORT)
     name = words.get("hostkeyalias", "") or (host if port == _PORT else f"[{host}]:{port}")
     files = f"{words.get('userknownhostsfile', '')} {words.get('globalknownhostsfile', '')}".split()
-    return Looked(name, tuple(file for file in files if file not in ("none", "/dev/null")))
+    there = (f"{home}{file[1:]}" if file.startswith("~/") else file for file in files if file not in ("none", "/dev/null"))
+    return Looked(name, tuple(there))
 
 
 def believes(lines: Iterable[str], key: str, authority: str = "") -> bool:
