@@ -24,7 +24,8 @@ K1, K2, K3, CA = ("ssh-ed25519 " + word for word in ("AAAA1", "AAAA2", "AAAA3", 
 )
 def test_the_name_by_which_ssh_looks_a_host_up(settings: str, name: str) -> None:
     files = "userknownhostsfile ~/.ssh/known_hosts /dev/null\nglobalknownhostsfile none /etc/known\n"
-    assert looked_up(settings + files, "/home/aoki") == Looked(name, ("/home/aoki/.ssh/known_hosts", "/etc/known"))
+    read = ("/home/aoki/.ssh/known_hosts", "/etc/known")
+    assert looked_up(settings + files, "/home/aoki") == Looked(name, read)
 
 
 @pytest.mark.parametrize(

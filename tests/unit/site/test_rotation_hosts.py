@@ -68,7 +68,7 @@ class World:
         return {host: found.get(host, {}) for host in HOSTS}
 
     def site(self, login_server: str) -> None:
-        """A login server takes what those show that are on, and goes on knowing the others: site.yml, and the steps of rotate.yml."""
+        """A login server takes what those show that are on, and goes on knowing the others, as in site.yml."""
         if login_server in self.off:
             return
         for name in (*TARGETS, SIGNER):
