@@ -150,14 +150,3 @@ def test_a_key_that_is_revoked_is_refused_with_its_certificate(host: Shown, tmp_
     authority.write_text(f"{text}@revoked * {plain(observe(host.pair).current)}\n")
     done = host.log_in(authority)
     assert (done.returncode, "is marked as revoked" in done.stderr) == (255, True), done.stderr
-
-
-def test_ssh_leaves_lists_of_names_as_they_are(host: Shown, tmp_path: Path) -> None:
-    """What the docs warn of: such lines learn nothing, so they have to be written."""
-    first = plain(observe(host.pair).current)
-    learns = tmp_path / "learns"
-    learns.write_text(f"mdx1,192.0.2.101 {first}\n")
-    make_next(host.pair)
-    host.configure()
-    done = host.log_in(learns, learns=True)
-    assert (done.returncode, learns.read_text()) == (0, f"mdx1,192.0.2.101 {first}\n"), done.stderr
