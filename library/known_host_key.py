@@ -16,10 +16,13 @@ options:
     type: str
     required: true
   arguments:
-    description: What else ssh is told.
-    type: list
-    elements: str
-    default: []
+    description: What else ssh is told, as a shell would be given it; words with spaces are quoted.
+    type: str
+    default: ""
+  directory:
+    description: Where ssh is run. Paths that are relative are taken from there.
+    type: path
+    default: /
   current:
     description: The public key by which the host is known now.
     type: str
@@ -29,14 +32,14 @@ options:
     type: str
     required: true
   certificate:
-    description: The certificate of that key, where there is one.
+    description: The certificate of that key, where there is one. It counts where it is in date and for the name that ssh has.
     type: str
     default: ""
   file:
     description: A file of known hosts, which gets a line of O(following) behind each of O(current). Without it none is written.
     type: path
   state:
-    description: With V(replaced) O(file) loses the lines of O(current) instead, and nothing is asked.
+    description: With V(replaced) O(file) then loses those of O(current), and nothing is asked.
     type: str
     choices: [asked, replaced]
     default: asked
@@ -77,17 +80,20 @@ files:
 """
 
 import os
+import shlex
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.identity.host_certificates import HostCertificateError, plain, read
-from ansible.module_utils.identity.known_host import believes, looked_up, with_next, without
+from ansible.module_utils.identity.known_host import authority_of, believes, looked_up, with_next, without
 from ansible.module_utils.programs import run
 
 SPEC: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "required": True},
-    "arguments": {"type": "list", "elements": "str", "default": []},
+    "arguments": {"type": "str", "default": ""},
+    "directory": {"type": "path", "default": "/"},
     "current": {"type": "str", "required": True},
     "following": {"type": "str", "required": True},
     "certificate": {"type": "str", "default": ""},
@@ -108,7 +114,7 @@ def main() -> None:
         current, following = plain(given["current"]), plain(given["following"])
         before, after = _file(given, current, following)
         if before != after and not module.check_mode:
-            _write(Path(given["file"]), after)
+            _write(_path(given), after)
         answer = _asked(given, following) if given["state"] == "asked" else {}
     except (HostCertificateError, AskError) as error:
         module.fail_json(msg=f"Whether the next key of {given['host']} would be believed is not known: {error}.")
@@ -120,8 +126,15 @@ def main() -> None:
 def _file(given: dict[str, Any], current: str, following: str) -> tuple[str, str]:
     if not given["file"]:
         return "", ""
-    text = Path(given["file"]).read_text(encoding="utf-8")
-    return text, with_next(text, current, following) if given["state"] == "asked" else without(text, current)
+    text = _path(given).read_text(encoding="utf-8")
+    if given["state"] == "asked":
+        return text, with_next(text, current, following)
+    # Under a name that came to the file meanwhile, the next key may have no line yet.
+    return text, without(with_next(text, current, following), current)
+
+
+def _path(given: dict[str, Any]) -> Path:
+    return Path(given["directory"], given["file"])
 
 
 def _write(path: Path, text: str) -> None:
@@ -134,15 +147,21 @@ def _write(path: Path, text: str) -> None:
 
 
 def _asked(given: dict[str, Any], following: str) -> dict[str, Any]:
-    asked = run(["ssh", *given["arguments"], "-G", given["host"]], AskError)
+    try:
+        words = shlex.split(given["arguments"])
+    except ValueError as error:
+        raise AskError(f"ssh's arguments {given['arguments']!r} can't be split: {error}") from error
+    asked = run(["ssh", *words, "-G", given["host"]], AskError, directory=given["directory"])
     if asked.returncode != 0:
         raise AskError(f"ssh -G says {asked.stderr.strip() or 'nothing'}")
-    where = looked_up(asked.stdout, str(Path.home()))
+    where = looked_up(asked.stdout, str(Path.home()), given["directory"])
     files = [file for file in where.files if Path(file).is_file()]
     lines: list[str] = []
     for file in files:
         lines += run(["ssh-keygen", "-F", where.name, "-f", file], AskError).stdout.splitlines()
-    authority = read(given["certificate"]).authority if given["certificate"].strip() else ""
+    authority = ""
+    if given["certificate"].strip():
+        authority = authority_of(read(given["certificate"]), following, where.principal, time.time())
     return {"known": believes(lines, following, authority), "name": where.name, "files": list(where.files)}
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from .host_certificates import HostCertificate
 
 _PORT = "22"
 _KEY = 2  # words of a key
@@ -11,26 +14,34 @@ _KEY = 2  # words of a key
 
 @dataclass(frozen=True)
 class Looked:
-    """Where ssh looks a host up: by this name, in these files."""
+    """Where ssh looks a host up: by this name, in these files; ``principal`` is what a certificate has to be for."""
 
     name: str
+    principal: str
     files: tuple[str, ...]
 
 
-def looked_up(settings: str, home: str) -> Looked:
-    """Return where ssh looks, from the output of ``ssh -G``, for a user with this home."""
+def looked_up(settings: str, home: str, directory: str = "/") -> Looked:
+    """Return where ssh looks, from the output of ``ssh -G``, for a user with this home who runs it in this directory."""
     words = {line.partition(" ")[0]: line.partition(" ")[2] for line in settings.splitlines()}
     host, port = words.get("hostname", ""), words.get("port", _PORT)
-    name = words.get("hostkeyalias", "") or (host if port == _PORT else f"[{host}]:{port}")
+    alias = words.get("hostkeyalias", "")
+    name = alias or (host if port == _PORT else f"[{host}]:{port}")
     files = f"{words.get('userknownhostsfile', '')} {words.get('globalknownhostsfile', '')}".split()
     there = (f"{home}{file[1:]}" if file.startswith("~/") else file for file in files if file not in ("none", "/dev/null"))
-    return Looked(name, tuple(there))
+    return Looked(name, alias or host, tuple(str(PurePosixPath(directory, file)) for file in there))
+
+
+def authority_of(found: HostCertificate, key: str, principal: str, now: float) -> str:
+    """Return who signed a certificate; nothing where ssh would not go by it: of another key, for others, or not in date."""
+    good = found.key == key and principal in found.principals and found.begins <= now < found.ends
+    return found.authority if good else ""
 
 
 def believes(lines: Iterable[str], key: str, authority: str = "") -> bool:
     """Return whether lines that are about the host (``ssh-keygen -F``) make ssh believe ``key``.
 
-    ``authority`` is the key that signed a certificate of it, where the host will show one.
+    ``authority`` is the key that signed a certificate of it, where the host will show one that is good.
     """
     found = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     if any(words[0] == "@revoked" and _key(words) == key for words in found):

@@ -150,3 +150,14 @@ def test_a_key_that_is_revoked_is_refused_with_its_certificate(host: Shown, tmp_
     authority.write_text(f"{text}@revoked * {plain(observe(host.pair).current)}\n")
     done = host.log_in(authority)
     assert (done.returncode, "is marked as revoked" in done.stderr) == (255, True), done.stderr
+
+
+def test_the_key_in_use_is_certified_too_or_who_knows_it_alone_is_shut_out(host: Shown, tmp_path: Path) -> None:
+    old = lines(tmp_path / "old", plain(observe(host.pair).current))
+    make_next(host.pair)
+    host.certify(host.pair.second)
+    host.configure()
+    assert not host.knows(old)
+    host.certify(host.pair.current)
+    host.configure()
+    assert host.knows(old)

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from module_utils.identity.known_host import Looked, believes, looked_up, with_next, without
+from module_utils.identity.host_certificates import HostCertificate
+from module_utils.identity.known_host import Looked, authority_of, believes, looked_up, with_next, without
 from tests.support.modules import call
 
 K1, K2, K3, CA = ("ssh-ed25519 " + word for word in ("AAAA1", "AAAA2", "AAAA3", "AAAACA"))
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"),
+    ("settings", "name", "principal"),
     [
-        ("hostname 192.0.2.1\nport 22\n", "192.0.2.1"),
-        ("hostname mdx1\nport 2022\n", "[mdx1]:2022"),
-        ("hostname 192.0.2.1\nport 2022\nhostkeyalias mdx1\n", "mdx1"),
+        ("hostname 192.0.2.1\nport 22\n", "192.0.2.1", "192.0.2.1"),
+        ("hostname mdx1\nport 2022\n", "[mdx1]:2022", "mdx1"),
+        ("hostname 192.0.2.1\nport 2022\nhostkeyalias mdx1\n", "mdx1", "mdx1"),
     ],
 )
-def test_the_name_by_which_ssh_looks_a_host_up(settings: str, name: str) -> None:
-    files = "userknownhostsfile ~/.ssh/known_hosts /dev/null\nglobalknownhostsfile none /etc/known\n"
-    read = ("/home/aoki/.ssh/known_hosts", "/etc/known")
-    assert looked_up(settings + files, "/home/aoki") == Looked(name, read)
+def test_the_name_by_which_ssh_looks_a_host_up(settings: str, name: str, principal: str) -> None:
+    files = "userknownhostsfile ~/.ssh/known_hosts /dev/null build/known\nglobalknownhostsfile none /etc/known\n"
+    read = ("/home/aoki/.ssh/known_hosts", "/srv/fabric/build/known", "/etc/known")
+    assert looked_up(settings + files, "/home/aoki", "/srv/fabric") == Looked(name, principal, read)
+
+
+@pytest.mark.parametrize(
+    ("changed", "now", "good"),
+    [
+        ({}, 1500, True),
+        ({}, 999, False),
+        ({}, 2000, False),
+        ({"principals": ("mdx2", "192.0.2.1")}, 1500, False),
+        ({"principals": ()}, 1500, False),
+        ({"key": K1}, 1500, False),
+    ],
+)
+def test_a_certificate_counts_where_ssh_would_go_by_it(changed: dict[str, Any], now: float, good: bool) -> None:
+    found = replace(HostCertificate("mdx1", K2, CA, ("mdx1", "192.0.2.1"), 1000, 2000), **changed)
+    assert authority_of(found, K2, "mdx1", now) == (CA if good else "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +94,7 @@ def keys(tmp_path: Path) -> list[str]:
 
 
 def ask(tmp_path: Path, keys: list[str], **more: Any) -> dict[str, Any]:
-    words = ["-F", "none", "-o", f"UserKnownHostsFile={tmp_path}/known", "-o", "GlobalKnownHostsFile=none"]
+    words = f"-F none -o UserKnownHostsFile={shlex.quote(f'{tmp_path}/known')} -o GlobalKnownHostsFile=none"
     arguments = {"host": "mdx1", "arguments": words, "current": keys[0], "following": keys[1]}
     return call("known_host_key", {**arguments, **more}, check=bool(more.pop("check", False)))
 
@@ -104,3 +123,48 @@ def test_a_file_that_does_not_know_the_host_is_left_alone(tmp_path: Path, keys: 
     missing = ask(tmp_path, keys, file=str(tmp_path / "none"))
     assert missing["failed"]
     assert "none: No such file or directory; mend that" in missing["msg"]
+
+
+def test_paths_are_taken_from_where_the_run_was_started_and_quotes_hold(
+    tmp_path: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")  # as modules are run elsewhere
+    config, known = tmp_path / "build/ssh_config", tmp_path / "build/known"
+    config.parent.mkdir()
+    config.write_text("Host mdx1\n    HostKeyAlias alias1\n")
+    known.write_text(f"alias1 {keys[0]}\n")
+    words = (
+        '-F build/ssh_config -o UserKnownHostsFile=build/known -o ProxyCommand="ssh -W %h:%p login1" -o GlobalKnownHostsFile=none'
+    )
+    asked = {"arguments": words, "directory": str(tmp_path)}
+    answer = ask(tmp_path, keys, **asked)
+    assert (answer["known"], answer["name"], answer["files"]) == (False, "alias1", [str(known)])
+    assert ask(tmp_path, keys, **asked, file="build/known")["known"] is True
+    assert ask(tmp_path, keys, **asked, file="build/known", state="replaced")["changed"]
+    elsewhere = ask(tmp_path, keys, arguments=words)
+    assert elsewhere["failed"]
+    assert "ssh -G says" in elsewhere["msg"]
+    torn = ask(tmp_path, keys, arguments='-o ProxyCommand="ssh')
+    assert "can't be split" in torn["msg"]
+
+
+@pytest.mark.parametrize(
+    ("principals", "validity", "known"),
+    [("mdx1,192.0.2.1", "-1m:+1h", True), ("mdx1,192.0.2.1", "-2h:-1h", False), ("mdx2", "-1m:+1h", False)],
+)
+def test_an_authority_counts_where_its_certificate_is_good(
+    tmp_path: Path, keys: list[str], principals: str, validity: str, known: bool
+) -> None:
+    words = ["-h", "-s", str(tmp_path / "one"), "-I", "mdx1", "-n", principals, "-V", validity, str(tmp_path / "two.pub")]
+    subprocess.run(["ssh-keygen", "-q", *words], check=True, capture_output=True)
+    (tmp_path / "known").write_text(f"@cert-authority mdx1 {keys[0]}\n")
+    answer = ask(tmp_path, keys, certificate=(tmp_path / "two-cert.pub").read_text())
+    assert answer["known"] is known, answer
+
+
+def test_a_name_that_came_to_the_file_later_keeps_the_host_known(tmp_path: Path, keys: list[str]) -> None:
+    known = tmp_path / "known"
+    first, second = (" ".join(key.split()[:2]) for key in keys)
+    known.write_text(f"mdx1 {first}\nmdx1 {second}\nnode1 {first}\n")
+    assert ask(tmp_path, keys, file=str(known), state="replaced")["changed"]
+    assert known.read_text() == f"mdx1 {second}\nnode1 {second}\n"
