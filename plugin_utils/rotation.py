@@ -40,24 +40,28 @@ def rotation_paths(views: Views, kind: str, host: str) -> list[str]:
     return list(dict.fromkeys(path for path, _subjects, _own in _taking(views, kind, host)))
 
 
-def rotation_decision(
+def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     hostvars: Mapping[str, Mapping[str, Any]],
     views: Views,
     kind: str,
     present: Sequence[str],
     days: float,
     without: Sequence[str] = (),
-    known: Sequence[str] = (),
+    *,
+    before: Mapping[str, Any] | None = None,
+    shown_days: float = 0.0,
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
-    ``shown`` tells how many days ago each second pair was made. Where hosts' own keys are replaced, those that could not be
-    read are left out.
+    Hosts show a next key of theirs for ``shown_days`` before they use it, so that people's own ssh learns it: ``waiting`` tells
+    whose. Where hosts' own keys are replaced, those that could not be read are left out.
 
-    ``present`` are the hosts that have not failed in this run; ``known`` is what the decision before this one in the run returned
-    under that name, fingerprints of keys that holders had. ``replaced`` tells by host which of them are still taken though no
-    holder has them now: what this run replaced, and nobody by hand before it.
+    ``present`` are the hosts that have not failed in this run; ``before`` is the decision before this one in the run. ``known``
+    are fingerprints of keys that holders had in this run, ``began`` of those that they had at first. ``replaced`` tells by host
+    which of the known ones are still taken though no holder has them now: what this run replaced, and nobody by hand before it.
+    ``kept`` are hosts whose key in use was there at first, and has none that follows.
     """
+    before = before or {}
     answers = {host: hostvars[host] if host in present else {} for host in views}
     pairs = [pair for host in views for pair in _pairs(views, kind, host, answers[host])]
     unread: list[str] = []
@@ -67,49 +71,42 @@ def rotation_decision(
         pairs = [pair for pair in pairs if pair.current]
     takers = [taker for host in views for taker in _takers(views, kind, host, answers[host])]
     takers = [taker for taker in takers if not taker.subjects & set(unread)]
-    found = decide(pairs, takers, days, without)
+    young = [name for name, shown in _shown(answers) if shown < shown_days] if kind == "host" else []
+    found = decide(pairs, takers, days, without, young)
     held = {key for pair in pairs for key in pair.keys}
     left = {
         taker.host: {_fingerprint(key) for t in takers if t.host == taker.host for key in stale(t, pairs)} for taker in takers
     }
     keys = held | {key for taker in takers for key in stale(taker, pairs)}
+    known = {*before.get("known", ()), *map(_fingerprint, held)}
+    began = set(before.get("began", known))
     return {
         "step": found.step,
         "subjects": list(found.subjects),
         "hosts": list(found.hosts),
         "refusal": found.refusal,
-        "known": sorted({*known, *map(_fingerprint, held)}),
-        "replaced": {host: sorted(prints & set(known)) for host, prints in left.items()},
+        "known": sorted(known),
+        "began": sorted(began),
+        "kept": [p.subject for p in pairs if not p.following and _fingerprint(p.current) in began] if kind == "host" else [],
+        "replaced": {host: sorted(prints & set(before.get("known", ()))) for host, prints in left.items()},
         "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
-        "shown": dict(_shown(answers)) if kind == "host" else {},
+        "waiting": _waiting(sorted(young), shown_days),
         "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
     }
-
-
-def rotation_with_wait(found: Mapping[str, Any], shown_days: float) -> dict[str, Any]:
-    """Return a decision with ``waiting``: why its step is not made yet although nothing is wrong.
-
-    Hosts show a next key for ``shown_days`` before they use it, so that people's own ssh learns it.
-    """
-    switches = found["subjects"] if found["step"] == "switch" else ()
-    young = sorted(name for name in switches if found["shown"].get(name, shown_days) < shown_days)
-    if not young:
-        return {**found, "waiting": ""}
-    waiting = (
-        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until they are "
-        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
-    )
-    return {**found, "waiting": waiting}
 
 
 def rotation_left(found: Mapping[str, Any], days: float, without: Sequence[str] = (), *, until_switch: bool = False) -> str:
     """Return what a run leaves undone by its last decision; nothing where that is nothing, or as it was asked for."""
     step, refusal = found["step"], found["refusal"]
-    if (step == "forget" and until_switch) or (step == "switch" and not refusal and found.get("waiting")):
-        return ""  # keys that are left on purpose, for people
-    # Where no age is asked for, keys that were just made are due again.
-    if refusal or not (step == "done" or (step == "make" and days <= 0)):
+    # Old keys may be left on purpose, for people; where no age is asked for, keys that were just made are due again.
+    ends = step == "done" or (step == "make" and days <= 0) or (step == "forget" and until_switch)
+    if not ends or (refusal and step != "forget"):
         return refusal or f"the step {step} is left on {', '.join(found['hosts'])}: run again"
+    if days <= 0 and found.get("kept"):
+        who = ", ".join(found["kept"])
+        return f"run again: the key now in use of {who} already lay there when this run began, and may have leaked, too"
+    if step == "forget":
+        return ""
     silent = ", ".join(host for host in found["silent"] if host not in without)
     return f"{silent} could not be read and may still take old keys: run again when that is mended" if silent else ""
 
@@ -187,11 +184,21 @@ def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Ite
 
 
 def _shown(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-    """Yield how many days ago the second pair of each subject was made."""
+    """Yield how many days ago each next pair was made."""
     for answer in answers.values():
         for item in answer.get("__rotation_found", {}).get("found") or ():
-            if item["beside"]:
+            if item["beside"] and item["following"]:
                 yield item["subject"], item["beside_age"] / DAY
+
+
+def _waiting(young: Sequence[str], shown_days: float) -> str:
+    """Return who does not use a next key yet although nothing is wrong."""
+    if not young:
+        return ""
+    return (
+        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until they are "
+        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
+    )
 
 
 def _keys(lines: Iterable[str]) -> Iterator[str]:

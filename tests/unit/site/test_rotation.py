@@ -16,7 +16,6 @@ from plugin_utils.rotation import (
     rotation_pairs,
     rotation_paths,
     rotation_proofs,
-    rotation_with_wait,
 )
 from plugin_utils.show import views
 from plugin_utils.site import fabric_change_proofs
@@ -92,7 +91,7 @@ def test_what_this_run_replaced_is_told_and_what_went_otherwise_is_not(fabric: d
     before = rotation_decision(hosts, fabric, "authority", list(fabric), 99)
     assert (before["step"], before["replaced"]) == ("forget", {"mdx1": []})
     hosts["ca1"] = held("ca1", key(2))
-    after = rotation_decision(hosts, fabric, "authority", list(fabric), 99, known=before["known"])
+    after = rotation_decision(hosts, fabric, "authority", list(fabric), 99, before=before)
     assert (after["step"], len(after["replaced"]["mdx1"])) == ("withdraw", 1)
     assert after["replaced"]["mdx1"][0] in before["known"], "key 3 was nobody's in this run"
     # A run that finds a key which no holder has can't tell whether somebody removed it by hand.
@@ -128,10 +127,10 @@ def test_hosts_hold_their_own_keys_and_login_servers_know_them(fabric: dict[str,
 def test_the_steps_of_host_keys(fabric: dict[str, View]) -> None:
     old = {host: [n] for host, n in FIRST.items()}
 
-    def decided(pairs: dict[str, dict[str, Any]], knows: dict[str, list[int]] | None) -> dict[str, Any]:
+    def decided(pairs: dict[str, dict[str, Any]], knows: dict[str, list[int]] | None, days: float = 0) -> dict[str, Any]:
         hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric} | pairs
         hosts["login1"] = {**hosts["login1"], **({} if knows is None else knowing(knows))}
-        return rotation_decision(hosts, fabric, "host", list(fabric), 30)
+        return rotation_decision(hosts, fabric, "host", list(fabric), 30, shown_days=days)
 
     pairs = {host: shown(host, n) for host, n in FIRST.items()}
     made = decided(pairs, old)
@@ -142,12 +141,18 @@ def test_the_steps_of_host_keys(fabric: dict[str, View]) -> None:
     assert decided(pairs, both | {"ca1": [3]})["step"] == "take", "a signer is known in another file"
     ready = decided(pairs, both)
     assert (ready["step"], ready["refusal"], sorted(ready["hosts"])) == ("switch", "", sorted(FIRST))
-    assert rotation_with_wait(ready, 3)["waiting"] == ""
-    assert rotation_with_wait(ready, 7)["waiting"].startswith(
-        "the next keys of ca1, data1, infra1, login1, mdx1 are shown beside"
-    )
-    assert rotation_left(rotation_with_wait(ready, 7), 30) == ""
-    assert rotation_left(rotation_with_wait(ready, 3), 30).startswith("the step switch is left on ")
+    assert decided(pairs, both, 3) == ready
+    assert rotation_left(ready, 30).startswith("the step switch is left on ")
+    waits = decided(pairs, both, 7)
+    assert waits["waiting"].startswith("the next keys of ca1, data1, infra1, login1, mdx1 are shown beside")
+    assert (waits["step"], rotation_left(waits, 30)) == ("done", "")
+    young = pairs | {"mdx1": shown("mdx1", 5, 6, following=True, days=1)}
+    ripe = decided(young, both, 2)
+    assert (ripe["step"], sorted(ripe["hosts"])) == ("switch", ["ca1", "data1", "infra1", "login1"]), "one young key waits alone"
+    moved = {host: shown(host, n + 1, n) for host, n in FIRST.items()} | {"mdx1": young["mdx1"]}
+    assert [decided(moved, both, 2)[part] for part in ("step", "hosts")] == ["forget", ripe["hosts"]]
+    alone = {host: shown(host, n + 1) for host, n in FIRST.items()} | {"mdx1": young["mdx1"]}
+    assert [decided(alone, both, 2)[part] for part in ("step", "hosts")] == ["withdraw", ["login1"]]
     assert decided(pairs, None)["refusal"].startswith("the new key is not taken into use, because login1 could not be asked")
     switched = {host: shown(host, n + 1, n) for host, n in FIRST.items()}
     assert decided(switched, both)["step"] == "forget"
@@ -163,6 +168,27 @@ def test_a_host_that_is_off_keeps_its_key_and_the_others_go_on(fabric: dict[str,
     assert (found["step"], found["refusal"], found["silent"]) == ("switch", "", ["mdx1"])
     assert "mdx1" not in found["hosts"]
     assert "mdx1 could not be read" in rotation_left({**found, "step": "done"}, 30)
+
+
+def test_a_key_that_lay_there_before_the_run_is_not_taken_for_one_that_the_run_made(fabric: dict[str, View]) -> None:
+    def looked(current: int, beside: int, before: dict[str, Any], *, following: bool, days: float = 0) -> dict[str, Any]:
+        hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+        hosts |= {"mdx1": shown("mdx1", current, beside, following=following), "login1": knowing({"mdx1": [5, 6, 7]})}
+        return rotation_decision(hosts, fabric, "host", list(fabric), 0, ["login1"], before=before, shown_days=days)
+
+    lay = looked(5, 6, {}, following=True)
+    switched = looked(6, 5, lay, following=False)
+    assert (switched["step"], switched["kept"]) == ("forget", ["mdx1"])
+    fault = "run again: the key now in use of mdx1 already lay there when this run began"
+    assert rotation_left(switched, 0, until_switch=True).startswith(fault)
+    assert rotation_left({**switched, "step": "make"}, 0).startswith(fault)
+    assert rotation_left({**switched, "step": "make"}, 30).startswith("the step make is left on")
+    assert looked(5, 6, lay, following=True, days=7)["kept"] == [], "it waits"
+    first = looked(5, 0, {}, following=False)
+    made = looked(5, 7, first, following=True)
+    used = looked(7, 5, made, following=False)
+    assert (used["step"], used["kept"]) == ("forget", [])
+    assert rotation_left({**used, "step": "make", "silent": []}, 0) == ""
 
 
 @pytest.mark.parametrize(

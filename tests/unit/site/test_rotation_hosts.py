@@ -36,6 +36,7 @@ class World:
     following: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
     off: set[str] = field(default_factory=set)
+    ripe: set[str] = field(default_factory=set)
     made: int = len(HOSTS)
     known: dict[tuple[str, str], set[int]] = field(default_factory=dict)
 
@@ -55,7 +56,7 @@ class World:
                 "current": key(self.current[host]),
                 "beside": key(self.beside[host]) if host in self.beside else "",
                 "age": 0.0 if host in self.fresh else 90.0 * DAY,
-                "beside_age": 0.0,
+                "beside_age": 9.0 * DAY if host in self.ripe else 0.0,
                 "following": host in self.following,
             }
             lines = [
@@ -77,7 +78,7 @@ class World:
 
     def run(self, reaches: list[bool]) -> str:
         """Do the next step where ``reaches`` says so; elsewhere the run was broken off before."""
-        found = rotation_decision(self.answers(), VIEWS, "host", HOSTS, 30)
+        found = rotation_decision(self.answers(), VIEWS, "host", HOSTS, 30, shown_days=7)
         if found["refusal"]:
             return ""
         for host in (host for host, reached in zip(found["hosts"], reaches, strict=False) if reached):
@@ -87,7 +88,9 @@ class World:
                 self.made += 1
                 self.beside[host] = self.made
                 self.following.add(host)
+                self.ripe.discard(host)
             elif found["step"] == "switch":
+                assert host in self.ripe
                 self.current[host], self.beside[host] = self.beside[host], self.current[host]
                 self.following.discard(host)
                 self.fresh.add(host)
@@ -106,6 +109,7 @@ EVENTS = st.lists(
         st.tuples(st.just("site"), st.sampled_from(LOGIN_SERVERS)),
         st.tuples(st.just("off"), st.sampled_from(HOSTS)),
         st.tuples(st.just("on"), st.sampled_from(HOSTS)),
+        st.tuples(st.just("ripen"), st.sampled_from(HOSTS)),
     ),
     max_size=40,
 )
@@ -122,18 +126,34 @@ def test_nobody_is_ever_shown_a_key_that_they_lack_and_all_are_replaced_in_the_e
             world.site(what)
         elif kind == "off":
             world.off.add(what)
+        elif kind == "ripen":
+            world.ripe.add(what)
         else:
             world.off.discard(what)
         assert world.sound(), (kind, what)
     world.off.clear()
     steps = []
     for _step in range(24):
+        world.ripe |= set(world.beside)
         steps.append(world.run([True] * len(HOSTS)))
         assert world.sound(), steps
     assert steps[-1] == "done", steps
     assert not set(world.current.values()) & set(before.values())
     assert world.beside == {}
     assert all(numbers == {world.current[name]} for (_login_server, name), numbers in world.known.items())
+
+
+@given(young=st.sets(st.sampled_from(HOSTS)))
+def test_who_is_young_waits_alone(young: set[str]) -> None:
+    world = World()
+    for _step in ("make", "take", "take"):
+        world.run([True] * len(HOSTS))
+    before, world.ripe = dict(world.current), set(HOSTS) - young
+    for _step in ("switch", "forget", "withdraw", "withdraw"):
+        world.run([True] * len(HOSTS))
+    assert {name for name in HOSTS if world.current[name] == before[name]} == young
+    assert set(world.beside) == young
+    assert all(numbers == world.shows(name) for (_login_server, name), numbers in world.known.items())
 
 
 def test_a_login_server_that_is_off_holds_back_whom_it_would_not_know() -> None:
