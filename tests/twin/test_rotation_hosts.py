@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from module_utils.identity.host_certificates import read
 from tests.twin.changing import ROOT, Runs, cut_shared_connections, fresh_login
 from tests.twin.machine import wait_until
 from tests.twin.rotating import Rotating
@@ -80,6 +81,8 @@ def test_host_keys_are_replaced_while_people_work(rotating: Rotating, tmp_path_f
         # Of a session that is over at once ssh may not have asked the host for a proof in time: then the next one learns it.
         wait_until(lambda: learnt(twin, learns) == 2, 60)
 
+        # A certificate that is no good any more by the time of the switch.
+        twin("exec", "mdx1", "--", "cp", f"{KEY}-cert.pub", f"{SECOND}/ssh_host_ed25519_key-cert.pub")
         follow = ("-e", f"rotate_known_hosts={operators}")
         run = runs.start(
             PLAYBOOK, *WORDS, *follow, kill_at="Read the onward keys on each login server"
@@ -88,6 +91,7 @@ def test_host_keys_are_replaced_while_people_work(rotating: Rotating, tmp_path_f
         cut_shared_connections(twin)  # the whole controller is gone
         after = {host: twin.key(host, KEY) for host in HOSTS}
         assert not set(after.values()) & set(before.values())
+        assert read(twin("exec", "mdx1", "--", "cat", f"{KEY}-cert.pub")).key == after["mdx1"]
         assert (twin.goes_on(), fresh_login(twin, "mdx1").returncode) == (True, 0)
         # Known strictly: who learnt it in time goes on, and who did not is refused.
         assert (operator_by(twin, learns).returncode, operator_by(twin, stays).returncode) == (0, 255)
