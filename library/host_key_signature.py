@@ -66,7 +66,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.identity.host_certificates import HostCertificateError, Needed, command, fault, plain, read
+from ansible.module_utils.identity.fields import CertificateError
+from ansible.module_utils.identity.host_certificates import Needed, command, fault, plain, read
 from ansible.module_utils.programs import run
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -85,11 +86,11 @@ def main() -> None:
     certificate = ""
     try:
         if not given["principals"]:
-            raise HostCertificateError("a certificate for no name would be good for every host: give its principals")
+            raise CertificateError("a certificate for no name would be good for every host: give its principals")
         public = plain(given["key"])
         if not module.check_mode:
             certificate = _sign(given, public)
-    except HostCertificateError as error:
+    except CertificateError as error:
         module.fail_json(msg=f"Nothing was signed for {given['name']}: {error}.")
     except OSError as error:
         why = f"{error.filename}: {error.strerror}; mend that, then run again"
@@ -105,13 +106,13 @@ def _sign(given: dict[str, Any], public: str) -> str:
     with tempfile.TemporaryDirectory() as room:
         path = Path(room, "key.pub")
         path.write_text(f"{public}\n", encoding="utf-8")
-        done = run(command(needed, given["name"], given["authority"], serial, str(path)), HostCertificateError)
+        done = run(command(needed, given["name"], given["authority"], serial, str(path)), CertificateError)
         if done.returncode != 0:
-            raise HostCertificateError(f"ssh-keygen did not sign: {done.stderr.strip()[:160] or 'it gave no reason'}")
+            raise CertificateError(f"ssh-keygen did not sign: {done.stderr.strip()[:160] or 'it gave no reason'}")
         line = path.with_name("key-cert.pub").read_text(encoding="utf-8").strip()
     found = read(line)
     if wrong := fault(found, needed):
-        raise HostCertificateError(f"what ssh-keygen signed is not what was asked for ({wrong})")
+        raise CertificateError(f"what ssh-keygen signed is not what was asked for ({wrong})")
     syslog.openlog("kakehashi-sign-host", 0, syslog.LOG_AUTHPRIV)
     said = f"signed host {given['name']} serial={serial} days={given['days']} principals={','.join(names)} key={public}"
     syslog.syslog(syslog.LOG_INFO, said)

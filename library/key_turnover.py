@@ -8,7 +8,8 @@ module: key_turnover
 short_description: Replace ssh key pairs in steps, each of which can be repeated
 version_added: "0.2.0"
 description:
-  - Each pair lies in a directory of its own. The second one lies beside that, in C(.other-NAME).
+  - Each pair lies in a directory of its own. The second one lies beside that, in C(.other-NAME). Of a host's key, which has none
+    of its own, the second one lies in O(pairs[].second).
   - Which of the two is newer is told by the time of the private half, so that nothing has to be remembered.
   - Private halves are never read or returned.
 options:
@@ -26,6 +27,11 @@ options:
         description: Where its private half lies; the public half lies beside it, as C(.pub), and nothing else does.
         type: path
         required: true
+      second:
+        description:
+          - A directory for the second pair alone, on the same file system, where O(pairs[].path) lies among other files, as a
+            host's key does. Then the public half may be missing, and a certificate (C(-cert.pub)) moves with its key.
+        type: path
   state:
     description:
       - V(read) only tells.
@@ -57,8 +63,8 @@ EXAMPLES = r"""
 RETURN = r"""
 found:
   description:
-    - For each pair its C(subject), the public halves C(current) and C(beside), C(age) of the first in seconds, and whether the
-      second is C(following), which is newer.
+    - For each pair its C(subject), the public halves C(current) and C(beside), their C(age) and C(beside_age) in seconds, and
+      whether the second is C(following), which is newer.
   type: list
   elements: dict
   returned: always
@@ -74,16 +80,17 @@ steps:
   returned: always
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
-from ansible.module_utils.identity.rooms import Found, Room, RoomError, exchange, make_next, observe, remove
+from ansible.module_utils.identity import host_pairs, rooms
+from ansible.module_utils.identity.host_pairs import HostPair
+from ansible.module_utils.identity.rooms import Found, Room, RoomError
 
-PAIR = {"subject": {"type": "str", "required": True}, "path": {"type": "path", "required": True}}
+PAIR = {"subject": {"type": "str", "required": True}, "path": {"type": "path", "required": True}, "second": {"type": "path"}}
 SPEC: dict[str, dict[str, Any]] = {
     "pairs": {"type": "list", "elements": "dict", "required": True, "options": PAIR},
     "state": {"type": "str", "choices": ["read", "next", "switched", "back", "forgotten"], "default": "read"},
@@ -95,17 +102,17 @@ def main() -> None:
     """Look, do what is asked where it is not done, look again, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     state = module.params["state"]
-    rooms = {pair["subject"]: Room(Path(pair["path"]).parent, Path(pair["path"]).name) for pair in module.params["pairs"]}
+    pairs = {pair["subject"]: _place(Path(pair["path"]), pair["second"]) for pair in module.params["pairs"]}
     steps: list[str] = []
     try:
-        found = {subject: observe(room) for subject, room in rooms.items()}
+        found = {subject: _observe(pair) for subject, pair in pairs.items()}
         due = [subject for subject, now in found.items() if _due(state, now)]
         steps = [f"{WORDS.get(state, 'remove the key before of')} {subject}" for subject in due]
         if due and not module.check_mode:
             refuse_when_over(module)
             for subject in due:
-                _act(state)(rooms[subject])
-            found = {subject: observe(room) for subject, room in rooms.items()}
+                _act(state, pairs[subject])
+            found = {subject: _observe(pair) for subject, pair in pairs.items()}
             if left := [subject for subject in due if _due(state, found[subject])]:
                 module.fail_json(msg=f"{left[0]} is as it was after its key was replaced; somebody else changes it, run again.")
     except RoomError as error:
@@ -129,14 +136,22 @@ def _due(state: str, now: Found) -> bool:
     return state in ("back", "forgotten") and bool(now.beside) and not now.following
 
 
-def _act(state: str) -> Callable[[Room], None]:
-    if state == "next":
-        return make_next
-    return _forget if state == "forgotten" else exchange
+def _place(path: Path, second: str | None) -> Room | HostPair:
+    return HostPair(path, Path(second)) if second else Room(path.parent, path.name)
 
 
-def _forget(room: Room) -> None:
-    remove(room.beside)
+def _observe(pair: Room | HostPair) -> Found:
+    return host_pairs.observe(pair) if isinstance(pair, HostPair) else rooms.observe(pair)
+
+
+def _act(state: str, pair: Room | HostPair) -> None:
+    if isinstance(pair, HostPair):
+        step = {"next": host_pairs.make_next, "forgotten": host_pairs.forget}.get(state, host_pairs.exchange)
+        step(pair)
+    elif state == "forgotten":
+        rooms.remove(pair.beside)
+    else:
+        (rooms.make_next if state == "next" else rooms.exchange)(pair)
 
 
 if __name__ == "__main__":

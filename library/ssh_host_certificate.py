@@ -78,7 +78,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import File, PlanError, Wish, plan
-from ansible.module_utils.identity.host_certificates import HostCertificateError, Needed, fault, read, why_new
+from ansible.module_utils.identity.fields import CertificateError
+from ansible.module_utils.identity.host_certificates import Needed, fault, read, why_new
 from ansible.module_utils.programs import run
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -105,7 +106,7 @@ def main() -> None:
                 module.fail_json(msg=f"The certificate that was signed is not kept, because {wrong}: have the key signed again.")
             changed = _keep(module, path, line)
         why = "" if line and module.check_mode else _why(path, needed)
-    except (HostCertificateError, PlanError) as error:
+    except (CertificateError, PlanError) as error:
         module.fail_json(msg=f"{path} stays as it is: {error}.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}; mend that, then run again.")
@@ -133,11 +134,11 @@ def _why(path: Path, needed: Needed) -> str:
     """Return why another certificate is needed; ssh-keygen also looks at the signature."""
     if not path.is_file():
         return "there is none"
-    if run(["ssh-keygen", "-L", "-f", str(path)], HostCertificateError).returncode != 0:
+    if run(["ssh-keygen", "-L", "-f", str(path)], CertificateError).returncode != 0:
         return "ssh-keygen can't read it"
     try:
         found = read(path.read_text(encoding="utf-8", errors="replace"))
-    except HostCertificateError as error:
+    except CertificateError as error:
         return str(error)
     why: str = why_new(found, needed, time.time())
     return why

@@ -75,7 +75,17 @@ drop_ins:
   elements: str
   returned: always
 host_keys:
-  description: The host's public keys.
+  description: The host's public keys, also the next or the one before while its key is replaced.
+  type: list
+  elements: str
+  returned: always
+second_host_keys:
+  description: Files of the next key or the one before (private halves) while the host's key is replaced.
+  type: list
+  elements: str
+  returned: always
+second_host_certificates:
+  description: Files of certificates of these.
   type: list
   elements: str
   returned: always

@@ -15,6 +15,7 @@ from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import HOST_AUTHORITIES, host_view, host_views
 from module_utils.identity.host_certificates import Needed, known_lines
+from module_utils.identity.host_pairs import SECOND
 from module_utils.matrix.drift import (
     NETWORK,
     PACKET_FILTER,
@@ -69,6 +70,7 @@ EXCLUSIVE = ("/etc/ssh/sshd_config.d/", "/etc/ssh/sshd_config_", "/etc/ssh/autho
 _ONWARD_PUBLIC = re.compile(r"/etc/kakehashi/onward/([^/]+)/id_ed25519\.pub")
 _GENERATED = ("/etc/passwd", "/etc/group", "/etc/shadow")
 _VERSION_BOUND = re.compile(r"^(PerSourcePenaltyExemptList|PAMServiceName) .*$", re.MULTILINE)
+_SECOND_KEY = re.compile(rf"^(HostKey|HostCertificate) {SECOND}/ssh_host_ed25519_key(-cert\.pub)?$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 _KEY = re.compile(r"\b((?:ssh-|sk-|ecdsa-)\S+ \S+).*$", re.MULTILINE)
 _NODNS = re.compile(r" nodns\b")
@@ -268,7 +270,7 @@ def artefact_files(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def comparable(path: str, text: str, known: bool = True) -> str:
-    """Return a file's text with empty lines for comments and for what the version of sshd brings.
+    """Return a file's text with empty lines for comments, for what the version of sshd brings, and for a second host key.
 
     Keys stand without their comments; where the onward keys aren't ``known``, one key is like another.
     """
@@ -276,7 +278,8 @@ def comparable(path: str, text: str, known: bool = True) -> str:
         return text  # its first line is no comment
     if "authorized_keys" in path or path in (AUTHORITIES, PUBLIC):
         return _KEY.sub(r"\1" if known else "key", text)
-    return _NODNS.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text)))
+    # A host shows two keys for a week while one is replaced: no difference, and none that may hide another one.
+    return _NODNS.sub("", _SECOND_KEY.sub("", _VERSION_BOUND.sub("", _COMMENT.sub("", text))))
 
 
 def _as_drift(alike: list[Finding]) -> Drift:

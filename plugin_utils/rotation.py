@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from module_utils.fabric.views import View
-from module_utils.identity.turnover import Pair, Taker, decide, stale, table
+from module_utils.identity.host_pairs import SECOND
+from module_utils.identity.turnover import DAY, Pair, Taker, decide, stale, table
 
-KINDS = ("authority", "onward")
+KINDS = ("authority", "onward", "host")
 _AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
 _ONWARD = "/etc/kakehashi/onward"
 _TRUSTED = "/etc/ssh/kakehashi-user-authorities"
 _LOGIN_KEYS, _DATA_KEYS = "/etc/ssh/authorized_keys.d", "/etc/ssh/authorized_keys_data.d"
+_HOST = "/etc/ssh/ssh_host_ed25519_key"
+_SIGNERS_KNOWN = "/etc/kakehashi/signing/known_hosts"
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 Views = Mapping[str, View]
 
@@ -23,6 +26,9 @@ Views = Mapping[str, View]
 def rotation_pairs(views: Views, kind: str, host: str) -> list[dict[str, str]]:
     """Return the pairs of this kind that a host holds, as the module ``key_turnover`` takes them."""
     view = views.get(host, {})
+    if kind == "host":
+        enforced = view.get("managed") and view.get("login_restriction", {}).get("enforce")
+        return [{"subject": host, "path": _HOST, "second": SECOND}] if enforced else []
     if kind == "authority":
         return [{"subject": host, "path": _AUTHORITY}] if "certificate_authority" in view else []
     accounts = view.get("login_server", {}).get("accounts", ())
@@ -31,40 +37,60 @@ def rotation_pairs(views: Views, kind: str, host: str) -> list[dict[str, str]]:
 
 def rotation_paths(views: Views, kind: str, host: str) -> list[str]:
     """Return the files by which a host takes keys of this kind."""
-    return [path for path, _subjects, _own in _taking(views, kind, host)]
+    return list(dict.fromkeys(path for path, _subjects, _own in _taking(views, kind, host)))
 
 
-def rotation_decision(
+def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     hostvars: Mapping[str, Mapping[str, Any]],
     views: Views,
     kind: str,
     present: Sequence[str],
     days: float,
     without: Sequence[str] = (),
-    known: Sequence[str] = (),
+    *,
+    before: Mapping[str, Any] | None = None,
+    shown_days: float = 0.0,
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
-    ``present`` are the hosts that have not failed in this run; ``known`` is what the decision before this one in the run returned
-    under that name, fingerprints of keys that holders had. ``replaced`` tells by host which of them are still taken though no
-    holder has them now: what this run replaced, and nobody by hand before it.
+    Hosts show a next key of theirs for ``shown_days`` before they use it, so that people's own ssh learns it: ``waiting`` tells
+    whose. Where hosts' own keys are replaced, those that could not be read are left out.
+
+    ``present`` are the hosts that have not failed in this run; ``before`` is the decision before this one in the run. ``known``
+    are fingerprints of keys that holders had in this run, ``began`` of those that they had at first. ``replaced`` tells by host
+    which of the known ones are still taken though no holder has them now: what this run replaced, and nobody by hand before it.
+    ``kept`` are hosts whose key in use was there at first, and has none that follows.
     """
-    pairs = [pair for host in views for pair in _pairs(views, kind, host, hostvars[host] if host in present else {})]
-    takers = [taker for host in views for taker in _takers(views, kind, host, hostvars[host] if host in present else {})]
-    found = decide(pairs, takers, days, without)
+    before = before or {}
+    answers = {host: hostvars[host] if host in present else {} for host in views}
+    pairs = [pair for host in views for pair in _pairs(views, kind, host, answers[host])]
+    unread: list[str] = []
+    if kind == "host":
+        # Each host is its own holder, and one that is off keeps the key that it has, and that is known.
+        unread = [pair.holder for pair in pairs if not pair.current]
+        pairs = [pair for pair in pairs if pair.current]
+    takers = [taker for host in views for taker in _takers(views, kind, host, answers[host])]
+    takers = [taker for taker in takers if not taker.subjects & set(unread)]
+    young = [name for name, shown in _shown(answers) if shown < shown_days] if kind == "host" else []
+    found = decide(pairs, takers, days, without, young)
     held = {key for pair in pairs for key in pair.keys}
     left = {
         taker.host: {_fingerprint(key) for t in takers if t.host == taker.host for key in stale(t, pairs)} for taker in takers
     }
     keys = held | {key for taker in takers for key in stale(taker, pairs)}
+    known = {*before.get("known", ()), *map(_fingerprint, held)}
+    began = set(before.get("began", known))
     return {
         "step": found.step,
         "subjects": list(found.subjects),
         "hosts": list(found.hosts),
         "refusal": found.refusal,
-        "known": sorted({*known, *map(_fingerprint, held)}),
-        "replaced": {host: sorted(prints & set(known)) for host, prints in left.items()},
-        "silent": sorted({taker.host for taker in takers if taker.takes is None}),
+        "known": sorted(known),
+        "began": sorted(began),
+        "kept": [p.subject for p in pairs if not p.following and _fingerprint(p.current) in began] if kind == "host" else [],
+        "replaced": {host: sorted(prints & set(before.get("known", ()))) for host, prints in left.items()},
+        "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
+        "waiting": _waiting(sorted(young), shown_days),
         "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
     }
 
@@ -72,11 +98,15 @@ def rotation_decision(
 def rotation_left(found: Mapping[str, Any], days: float, without: Sequence[str] = (), *, until_switch: bool = False) -> str:
     """Return what a run leaves undone by its last decision; nothing where that is nothing, or as it was asked for."""
     step, refusal = found["step"], found["refusal"]
-    if step == "forget" and until_switch:
-        return ""  # old keys that are left on purpose
-    # Where no age is asked for, keys that were just made are due again.
-    if refusal or not (step == "done" or (step == "make" and days <= 0)):
+    # Old keys may be left on purpose, for people; where no age is asked for, keys that were just made are due again.
+    ends = step == "done" or (step == "make" and days <= 0) or (step == "forget" and until_switch)
+    if not ends or (refusal and step != "forget"):
         return refusal or f"the step {step} is left on {', '.join(found['hosts'])}: run again"
+    if days <= 0 and found.get("kept"):
+        who = ", ".join(found["kept"])
+        return f"run again: the key now in use of {who} already lay there when this run began, and may have leaked, too"
+    if step == "forget":
+        return ""
     silent = ", ".join(host for host in found["silent"] if host not in without)
     return f"{silent} could not be read and may still take old keys: run again when that is mended" if silent else ""
 
@@ -89,6 +119,8 @@ def rotation_proofs(
     def proves(host: str, way: Mapping[str, str]) -> bool:
         if kind == "onward":
             return way["login_server"] == holder
+        if host == holder:
+            return True
         return holder in views[host].get("login_restriction", {}).get("signers", ())
 
     known = {host: tried for host, tried in proofs.items() if host in views and host not in silent}
@@ -99,6 +131,9 @@ def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset
     """Yield each file that takes keys: its path, the subjects whose keys it takes, and keys that are declared for it."""
     view = views.get(host, {})
     restriction = view.get("login_restriction", {})
+    if kind == "host":
+        yield from _knowing(views, host)
+        return
     if kind == "authority":
         if restriction.get("signers") and restriction.get("enforce"):
             yield _TRUSTED, frozenset(restriction["signers"]), frozenset()
@@ -109,6 +144,18 @@ def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset
             if user.get("onward") and user.get("sources"):
                 own = frozenset(_keys(user.get("keys") or ()))
                 yield f"{directory}/{user['name']}", _made_for(views, user["name"]), own
+
+
+def _knowing(views: Views, host: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield where a login server knows the key of each host to which it goes on, and of each signer that it asks."""
+    view = views.get(host, {})
+    server = view.get("login_server", {})
+    known = "/etc/ssh/ssh_known_hosts" if server.get("enforce") else "/etc/kakehashi/known_hosts"
+    asked = view.get("onward_certificates", {}).get("signers", ())
+    for path, names in ((known, server.get("targets", ())), (_SIGNERS_KNOWN, asked)):
+        for name in [each["name"] for each in names]:
+            if rotation_pairs(views, "host", name):
+                yield path, frozenset({name}), frozenset()
 
 
 def _made_for(views: Views, account: str) -> frozenset[str]:
@@ -127,8 +174,31 @@ def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Ite
     read = known.get("__rotation_taken", {})
     lines = read["stdout_lines"] if read.get("rc") in (0, 1, 2) else None
     for path, subjects, own in _taking(views, kind, host):
-        mine = None if lines is None else frozenset(_keys(line for line in lines if line.startswith(f"{path}:"))) - own
-        yield Taker(host, subjects, mine)
+        if lines is None:
+            yield Taker(host, subjects, None)
+            continue
+        there = [line.removeprefix(f"{path}:") for line in lines if line.startswith(f"{path}:")]
+        if kind == "host":
+            there = [line for line in there if subjects & set(line.split(" ")[0].split(","))]
+        yield Taker(host, subjects, frozenset(_keys(there)) - own)
+
+
+def _shown(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    """Yield how many days ago each next pair was made."""
+    for answer in answers.values():
+        for item in answer.get("__rotation_found", {}).get("found") or ():
+            if item["beside"] and item["following"]:
+                yield item["subject"], item["beside_age"] / DAY
+
+
+def _waiting(young: Sequence[str], shown_days: float) -> str:
+    """Return who does not use a next key yet although nothing is wrong."""
+    if not young:
+        return ""
+    return (
+        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until they are "
+        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
+    )
 
 
 def _keys(lines: Iterable[str]) -> Iterator[str]:

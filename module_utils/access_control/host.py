@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..deployer.connection import UnknownConnectionError, live_connection, parse_environment
+from ..identity.host_pairs import SECOND
 from ..programs import run
 from .deployer import Deployer
 from .ssh_version import knows_pam_service_name, parse_version
@@ -37,6 +38,8 @@ def describe(service: str, config: str, pid_file: str, drop_ins: str) -> dict[st
         "stale": active and _newer(Path(config), Path(pid_file)),
         "drop_ins": sorted(str(path) for path in Path(drop_ins).glob("*")),
         "host_keys": _host_keys(),
+        "second_host_keys": [str(path) for path in _second_keys()],
+        "second_host_certificates": [str(path) for key in _second_keys() if (path := Path(f"{key}-cert.pub")).is_file()],
         "deployer": {"user": deployer.user, "source": deployer.source} if deployer else {},
         "deployer_unknown": "" if deployer else _unknown(),
     }
@@ -52,12 +55,17 @@ def _is_active(service: str) -> bool:
 
 
 def _host_keys() -> list[str]:
-    """Return the public keys that can be read; a link that leads nowhere is none."""
+    """Return the public keys that can be read, those of second pairs too; a link that leads nowhere is none."""
     found = []
-    for path in Path("/etc/ssh").glob("ssh_host_*_key.pub"):
+    for path in [p for room in ("/etc/ssh", SECOND) for p in Path(room).glob("ssh_host_*_key.pub")]:
         with contextlib.suppress(OSError):
             found.append(path.read_text(encoding="utf-8", errors="replace").strip())
     return sorted(found)
+
+
+def _second_keys() -> list[Path]:
+    """Return the private halves of host keys that are shown besides, for as long as those in use are replaced."""
+    return sorted(path for path in Path(SECOND).glob("ssh_host_*_key") if path.is_file())
 
 
 def connected() -> Deployer | None:

@@ -15,7 +15,6 @@ BACK_SECONDS = 300
 """How much the clocks of a host, the signer and those who come may differ."""
 _KINDS = ("ssh-ed25519", "ssh-rsa")
 """The kinds of keys that hosts of ours have."""
-HostCertificateError = CertificateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +31,18 @@ class Needed:
 
 
 def plain(line: str) -> str:
-    """Return a public key's kind and base64 text, of a line that ssh-keygen wrote. Raises ``HostCertificateError``."""
+    """Return a public key's kind and base64 text, of a line that ssh-keygen wrote. Raises ``CertificateError``."""
     kind, data = words(line)
     if kind not in _KINDS or Cursor(data).text() != kind:
-        raise HostCertificateError(f"{line[:40]!r} is no public key of the kind {' or '.join(_KINDS)}")
+        raise CertificateError(f"{line[:40]!r} is no public key of the kind {' or '.join(_KINDS)}")
     return f"{kind} {line.split()[1]}"
 
 
 def read(line: str) -> Fields:
-    """Return what a host's certificate says. Raises ``HostCertificateError``."""
+    """Return what a host's certificate says. Raises ``CertificateError``."""
     found = fields(line, _KINDS)
     if found.use != HOST:
-        raise HostCertificateError("the certificate is not a host's")
+        raise CertificateError("the certificate is not a host's")
     return found
 
 
@@ -105,7 +104,7 @@ def ending(shown: Mapping[str, str], now: float, seconds: float) -> str:
     for host, line in shown.items():
         try:
             ends = read(line).ends
-        except HostCertificateError:
+        except CertificateError:
             continue  # what is wrong with it is mended by the change, or told by validation
         if ends <= now + seconds:
             (over if ends <= now else soon).append(host)

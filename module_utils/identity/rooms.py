@@ -59,23 +59,26 @@ class Room:
 
 @dataclass(frozen=True)
 class Found:
-    """Public halves of both pairs (empty: none), seconds since the first was made, whether the second is newer."""
+    """Public halves of both pairs (empty: none), seconds since each was made, whether the second is newer."""
 
     current: str
     beside: str
     age: float
     following: bool
+    beside_age: float = 0.0
 
 
 def observe(room: Room) -> Found:
     """Return what is there."""
     if not room.complete:
         return Found("", "", 0.0, following=False)
-    made = room.private.stat().st_mtime_ns
-    age = max(0.0, (time.time_ns() - made) / 1e9)
+    now, made = time.time_ns(), room.private.stat().st_mtime_ns
+    age = max(0.0, (now - made) / 1e9)
     if not room.beside.complete:
         return Found(_public(room), "", age, following=False)
-    return Found(_public(room), _public(room.beside), age, following=room.beside.private.stat().st_mtime_ns > made)
+    beside = room.beside.private.stat().st_mtime_ns
+    beside_age = max(0.0, (now - beside) / 1e9)
+    return Found(_public(room), _public(room.beside), age, following=beside > made, beside_age=beside_age)
 
 
 def make_next(room: Room) -> None:
@@ -89,38 +92,50 @@ def make_next(room: Room) -> None:
     for left in (fresh, room.beside):
         remove(left)
     fresh.path.mkdir(mode=0o700)
-    comment = " ".join(_public(room).split()[2:])
-    done = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(fresh.private)], RoomError)
-    if done.returncode != 0:
-        remove(fresh)
-        raise RoomError(f"ssh-keygen made no key beside {room.private}: {done.stderr.strip() or 'it gave no reason'}")
-    then = room.private.stat()
+    generate(fresh.private, room.private, " ".join(_public(room).split()[2:]))
     for new, old in ((fresh.private, room.private), (fresh.public, room.public), (fresh.path, room.path)):
         like = old.stat()
         os.chown(new, like.st_uid, like.st_gid)
         new.chmod(stat.S_IMODE(like.st_mode))
-    made = max(fresh.private.stat().st_mtime_ns, then.st_mtime_ns + _LATER)
-    os.utime(fresh.private, ns=(made, made))
-    # Names reach the disk before contents do: without it a power cut after the exchange could leave the pair in use empty.
-    for part in (fresh.private, fresh.public, fresh.path):
-        _to_disk(part)
     fresh.path.rename(room.beside.path)
+
+
+def generate(private: Path, before: Path, comment: str) -> None:
+    """Make a pair in a directory of its own, newer than the key ``before`` whatever the clock says, and on the disk."""
+    done = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(private)], RoomError)
+    if done.returncode != 0:
+        drop(private.parent, private)
+        raise RoomError(f"ssh-keygen made no key beside {before}: {done.stderr.strip() or 'it gave no reason'}")
+    made = max(private.stat().st_mtime_ns, before.stat().st_mtime_ns + _LATER)
+    os.utime(private, ns=(made, made))
+    # Names reach the disk before contents do: without it a power cut after the exchange could leave the pair in use empty.
+    for part in (private, private.with_name(f"{private.name}.pub"), private.parent):
+        _to_disk(part)
 
 
 def exchange(room: Room) -> None:
     """Have the pair beside in use, and the one that was beside it, in one step of the kernel."""
+    swap(room.path, room.beside.path)
+
+
+def swap(one: Path, other: Path) -> None:
+    """Exchange two names in one step of the kernel: there is no moment without either."""
     libc = ctypes.CDLL(None, use_errno=True)
-    one, other = (os.fsencode(r.path) for r in (room, room.beside))
-    if libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE) != 0:
+    if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
         reason = os.strerror(ctypes.get_errno())
-        raise RoomError(f"{room.path} and {room.beside.path} can't be exchanged: {reason}; both stay as they were")
+        raise RoomError(f"{one} and {other} can't be exchanged: {reason}; both stay as they were")
 
 
 def remove(room: Room) -> None:
     """Remove a room with what is in it; the private half first."""
-    room.private.unlink(missing_ok=True)
-    if room.path.exists():
-        shutil.rmtree(room.path)
+    drop(room.path, room.private)
+
+
+def drop(directory: Path, private: Path) -> None:
+    """Remove a directory with what is in it; the private half first."""
+    private.unlink(missing_ok=True)
+    if directory.exists():
+        shutil.rmtree(directory)
 
 
 def remove_beside(room: Room) -> None:

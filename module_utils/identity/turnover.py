@@ -54,21 +54,27 @@ class Decision:
     refusal: str = ""
 
 
-def decide(pairs: Sequence[Pair], takers: Sequence[Taker], days: float, without: Collection[str] = ()) -> Decision:
-    """Return the next step. Pairs of ``days`` or older are due; of hosts to do ``without`` nothing is waited for."""
+def decide(
+    pairs: Sequence[Pair], takers: Sequence[Taker], days: float, without: Collection[str] = (), resting: Collection[str] = ()
+) -> Decision:
+    """Return the next step. Pairs of ``days`` or older are due; of hosts to do ``without`` nothing is waited for.
+
+    Subjects that are ``resting`` are not switched yet, and hold no other back.
+    """
     missing = [pair for pair in pairs if not pair.current]
     if missing:
         return Decision("done", refusal=_unread(missing))
     asked = [taker for taker in takers if taker.host not in without]
     found: dict[Step, list[Pair]] = {step: [] for step in (*STEPS, "done")}
     for pair in pairs:
-        found[_step_of(pair, pairs, asked, days)].append(pair)
+        step = _step_of(pair, pairs, asked, days)
+        found["done" if step == "switch" and pair.subject in resting else step].append(pair)
     # A replacement that is past its middle is ended first: else a key made a moment ago would be due again.
     order: tuple[Step, ...] = ("take", "switch", "forget", "withdraw", "make")
     if found["make"] and not found["forget"] and not found["withdraw"]:
         order = STEPS
-    step = next((step for step in order if found[step]), None)
-    return Decision("done") if step is None else _decision(step, found[step], pairs, asked)
+    chosen = next((step for step in order if found[step]), None)
+    return Decision("done") if chosen is None else _decision(chosen, found[chosen], pairs, asked)
 
 
 def stale(taker: Taker, pairs: Sequence[Pair]) -> frozenset[str]:

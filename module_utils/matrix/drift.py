@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ..fabric.access import SIGNING_USER
-from ..identity.host_certificates import DAY, HostCertificateError, Needed, fault, left, read
+from ..identity.fields import CertificateError
+from ..identity.host_certificates import DAY, Needed, fault, left, read
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
 from .effective import ALARM, AUTHORITY, DEFAULTS, HOST_AUTHORITY, HOST_CERTIFICATE, REVOKED, RULESET, SIGNING_PRIVATE
@@ -130,7 +131,7 @@ def certificate_drift(host: str, line: str, needed: Needed, now: float) -> Itera
     try:
         found = read(line)
         said = fault(found, needed)
-    except HostCertificateError as error:
+    except CertificateError as error:
         said = str(error)
         yield Drift(host, SSHD, HOST_CERTIFICATE, f"can't be judged: {said}")
         return

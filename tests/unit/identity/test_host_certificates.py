@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from module_utils.identity.fields import HOST, Fields
+from module_utils.identity.fields import HOST, CertificateError, Fields
 from module_utils.identity.host_certificates import (
     DAY,
-    HostCertificateError,
     Needed,
     command,
     ending,
@@ -77,13 +76,13 @@ def test_a_users_certificate_and_other_texts_are_refused(room: Room) -> None:
     words = ["ssh-keygen", "-q", "-s", str(room.path / "ca"), "-I", "sato", "-n", "sato", str(room.path / "other.pub")]
     subprocess.run(words, check=True, capture_output=True)
     line = (room.path / "other-cert.pub").read_text()
-    with pytest.raises(HostCertificateError, match="not a host's"):
+    with pytest.raises(CertificateError, match="not a host's"):
         read(line)
     for text in ("", "hello", "ssh-ed25519-cert-v01@openssh.com ???", room.public("ca")):
-        with pytest.raises(HostCertificateError):
+        with pytest.raises(CertificateError):
             read(text)
     for text in ("", "ssh-dss AAAA", line, "ssh-ed25519 AAAA"):
-        with pytest.raises(HostCertificateError):
+        with pytest.raises(CertificateError):
             plain(text)
 
 
@@ -91,7 +90,7 @@ def test_one_that_is_cut_off_is_refused_in_words(room: Room) -> None:
     kind, data = room.signed(room.needed()).split()[:2]
     whole = base64.b64decode(data)
     for end in range(len(whole) - 90):  # behind it stands the signature, at which ssh-keygen looks
-        with pytest.raises(HostCertificateError):
+        with pytest.raises(CertificateError):
             read(f"{kind} {base64.b64encode(whole[:end]).decode()}")
 
 

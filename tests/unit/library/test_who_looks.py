@@ -16,6 +16,7 @@ ONLY_READ = {
     "host_key_signature",  # what it makes is kept by another module, on another host
     "host_survey",
     "installed_packages",
+    "known_host_key",  # writes on the controller only
     "login_history",
     "login_probe",
     "neighbour_knock",

@@ -255,4 +255,7 @@ def test_what_depends_on_the_host_is_not_compared() -> None:
     line = 'from="192.0.2.70" ssh-ed25519 AAAA sato\n'
     assert comparable("/etc/ssh/authorized_keys.d/sato", line) == 'from="192.0.2.70" ssh-ed25519 AAAA\n'
     assert comparable("/etc/ssh/authorized_keys.d/sato", line, known=False) == 'from="192.0.2.70" key\n'
+    second = "HostKey /etc/ssh/kakehashi-second-host-key/ssh_host_ed25519_key"
+    assert comparable("/etc/ssh/sshd_config", f"HostKey /a\n{second}\nUseDNS no\n") == "HostKey /a\n\nUseDNS no\n"
+    assert comparable("/etc/ssh/sshd_config", f"{second}2\n") == f"{second}2\n"
     assert comparable("/etc/ssh/sshd_config", "# why\nUseDNS no\nPerSourcePenaltyExemptList 192.0.2.70\n") == "\nUseDNS no\n\n"

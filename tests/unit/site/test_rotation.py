@@ -10,7 +10,13 @@ import pytest
 
 from module_utils.fabric.views import View
 from module_utils.identity.turnover import DAY
-from plugin_utils.rotation import rotation_decision, rotation_left, rotation_pairs, rotation_paths, rotation_proofs
+from plugin_utils.rotation import (
+    rotation_decision,
+    rotation_left,
+    rotation_pairs,
+    rotation_paths,
+    rotation_proofs,
+)
 from plugin_utils.show import views
 from plugin_utils.site import fabric_change_proofs
 
@@ -85,11 +91,104 @@ def test_what_this_run_replaced_is_told_and_what_went_otherwise_is_not(fabric: d
     before = rotation_decision(hosts, fabric, "authority", list(fabric), 99)
     assert (before["step"], before["replaced"]) == ("forget", {"mdx1": []})
     hosts["ca1"] = held("ca1", key(2))
-    after = rotation_decision(hosts, fabric, "authority", list(fabric), 99, known=before["known"])
+    after = rotation_decision(hosts, fabric, "authority", list(fabric), 99, before=before)
     assert (after["step"], len(after["replaced"]["mdx1"])) == ("withdraw", 1)
     assert after["replaced"]["mdx1"][0] in before["known"], "key 3 was nobody's in this run"
     # A run that finds a key which no holder has can't tell whether somebody removed it by hand.
     assert rotation_decision(hosts, fabric, "authority", list(fabric), 99)["replaced"] == {"mdx1": []}
+
+
+KNOWN, SIGNERS_KNOWN = "/etc/ssh/ssh_known_hosts", "/etc/kakehashi/signing/known_hosts"
+FIRST = {"login1": 1, "ca1": 3, "mdx1": 5, "data1": 7, "infra1": 9}
+"""The number of each host's key; that of its next one is one more."""
+
+
+def shown(host: str, current: int, beside: int = 0, *, following: bool = False, days: float = 0.0) -> dict[str, Any]:
+    found = held(host, key(current), key(beside) if beside else "", following=following)
+    found["__rotation_found"]["found"][0] |= {"age": 90.0 * DAY, "beside_age": days * DAY}
+    return found
+
+
+def knowing(numbers: dict[str, list[int]]) -> dict[str, Any]:
+    lines = [f"{KNOWN}:{host},192.0.2.1 {key(n)}" for host, known in numbers.items() if host != "ca1" for n in known]
+    lines += [f"{SIGNERS_KNOWN}:ca1 {key(n)}" for n in numbers.get("ca1", [])]
+    return {"__rotation_taken": {"rc": 0, "stdout_lines": [*lines, f"{KNOWN}:# {key(99)}", f"{KNOWN}:sw-nii {key(98)}"]}}
+
+
+def test_hosts_hold_their_own_keys_and_login_servers_know_them(fabric: dict[str, View]) -> None:
+    pair = {"subject": "mdx1", "path": "/etc/ssh/ssh_host_ed25519_key", "second": "/etc/ssh/kakehashi-second-host-key"}
+    assert rotation_pairs(fabric, "host", "mdx1") == [pair]
+    assert sorted(h for h in fabric if rotation_pairs(fabric, "host", h)) == sorted(FIRST), (
+        "who observes or is another's has none"
+    )
+    assert {h: p for h in fabric if (p := rotation_paths(fabric, "host", h))} == {"login1": [KNOWN, SIGNERS_KNOWN]}
+
+
+def test_the_steps_of_host_keys(fabric: dict[str, View]) -> None:
+    old = {host: [n] for host, n in FIRST.items()}
+
+    def decided(pairs: dict[str, dict[str, Any]], knows: dict[str, list[int]] | None, days: float = 0) -> dict[str, Any]:
+        hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric} | pairs
+        hosts["login1"] = {**hosts["login1"], **({} if knows is None else knowing(knows))}
+        return rotation_decision(hosts, fabric, "host", list(fabric), 30, shown_days=days)
+
+    pairs = {host: shown(host, n) for host, n in FIRST.items()}
+    made = decided(pairs, old)
+    assert (made["step"], sorted(made["hosts"])) == ("make", sorted(FIRST))
+    pairs = {host: shown(host, n, n + 1, following=True, days=3) for host, n in FIRST.items()}
+    assert [decided(pairs, old)[part] for part in ("step", "hosts")] == ["take", ["login1"]]
+    both = {host: [n, n + 1] for host, n in FIRST.items()}
+    assert decided(pairs, both | {"ca1": [3]})["step"] == "take", "a signer is known in another file"
+    ready = decided(pairs, both)
+    assert (ready["step"], ready["refusal"], sorted(ready["hosts"])) == ("switch", "", sorted(FIRST))
+    assert decided(pairs, both, 3) == ready
+    assert rotation_left(ready, 30).startswith("the step switch is left on ")
+    waits = decided(pairs, both, 7)
+    assert waits["waiting"].startswith("the next keys of ca1, data1, infra1, login1, mdx1 are shown beside")
+    assert (waits["step"], rotation_left(waits, 30)) == ("done", "")
+    young = pairs | {"mdx1": shown("mdx1", 5, 6, following=True, days=1)}
+    ripe = decided(young, both, 2)
+    assert (ripe["step"], sorted(ripe["hosts"])) == ("switch", ["ca1", "data1", "infra1", "login1"]), "one young key waits alone"
+    moved = {host: shown(host, n + 1, n) for host, n in FIRST.items()} | {"mdx1": young["mdx1"]}
+    assert [decided(moved, both, 2)[part] for part in ("step", "hosts")] == ["forget", ripe["hosts"]]
+    alone = {host: shown(host, n + 1) for host, n in FIRST.items()} | {"mdx1": young["mdx1"]}
+    assert [decided(alone, both, 2)[part] for part in ("step", "hosts")] == ["withdraw", ["login1"]]
+    assert decided(pairs, None)["refusal"].startswith("the new key is not taken into use, because login1 could not be asked")
+    switched = {host: shown(host, n + 1, n) for host, n in FIRST.items()}
+    assert decided(switched, both)["step"] == "forget"
+    gone = {host: shown(host, n + 1) for host, n in FIRST.items()}
+    assert [decided(gone, both)[part] for part in ("step", "hosts")] == ["withdraw", ["login1"]]
+
+
+def test_a_host_that_is_off_keeps_its_key_and_the_others_go_on(fabric: dict[str, View]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {host: shown(host, n, n + 1, following=True, days=9) for host, n in FIRST.items() if host != "mdx1"}
+    hosts["login1"] |= knowing({host: [n] if host == "mdx1" else [n, n + 1] for host, n in FIRST.items()})
+    found = rotation_decision(hosts, fabric, "host", list(fabric), 30)
+    assert (found["step"], found["refusal"], found["silent"]) == ("switch", "", ["mdx1"])
+    assert "mdx1" not in found["hosts"]
+    assert "mdx1 could not be read" in rotation_left({**found, "step": "done"}, 30)
+
+
+def test_a_key_that_lay_there_before_the_run_is_not_taken_for_one_that_the_run_made(fabric: dict[str, View]) -> None:
+    def looked(current: int, beside: int, before: dict[str, Any], *, following: bool, days: float = 0) -> dict[str, Any]:
+        hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+        hosts |= {"mdx1": shown("mdx1", current, beside, following=following), "login1": knowing({"mdx1": [5, 6, 7]})}
+        return rotation_decision(hosts, fabric, "host", list(fabric), 0, ["login1"], before=before, shown_days=days)
+
+    lay = looked(5, 6, {}, following=True)
+    switched = looked(6, 5, lay, following=False)
+    assert (switched["step"], switched["kept"]) == ("forget", ["mdx1"])
+    fault = "run again: the key now in use of mdx1 already lay there when this run began"
+    assert rotation_left(switched, 0, until_switch=True).startswith(fault)
+    assert rotation_left({**switched, "step": "make"}, 0).startswith(fault)
+    assert rotation_left({**switched, "step": "make"}, 30).startswith("the step make is left on")
+    assert looked(5, 6, lay, following=True, days=7)["kept"] == [], "it waits"
+    first = looked(5, 0, {}, following=False)
+    made = looked(5, 7, first, following=True)
+    used = looked(7, 5, made, following=False)
+    assert (used["step"], used["kept"]) == ("forget", [])
+    assert rotation_left({**used, "step": "make", "silent": []}, 0) == ""
 
 
 @pytest.mark.parametrize(
@@ -119,3 +218,5 @@ def test_logins_that_prove_a_key(fabric: dict[str, View]) -> None:
     assert rotation_proofs(fabric, proofs, "authority", "ca1", []) == [way]
     assert rotation_proofs(fabric, proofs, "onward", "login1", []) == [way]
     assert rotation_proofs(fabric, proofs, "onward", "login1", ["mdx1"]) == []
+    assert rotation_proofs(fabric, proofs, "host", "ca1", []) == [way]
+    assert rotation_proofs(fabric, proofs, "host", "mdx1", []) == [way]
