@@ -111,6 +111,7 @@ def _base(fabric: Fabric, host: Host, every: list[Path]) -> View:
     ]
     entrance = access.is_login_server(fabric, host)
     here = {a.name for a in access.accounts_on(fabric, host)}
+    of_data = {a.name for a in access.data_accounts_on(fabric, host)}
     people += [
         _person(
             a.name,
@@ -121,7 +122,7 @@ def _base(fabric: Fabric, host: Host, every: list[Path]) -> View:
             recorded=host.records and entrance,
         )
         for a in fabric.accounts.values()
-        if a.name not in {d.name for d in access.data_accounts_on(fabric, host)}
+        if a.name not in of_data
     ]
     return {
         "hostname": host.name,

@@ -18,8 +18,10 @@ def second_factors(host: Host, model: HostModel, declaration: Declaration) -> It
             lacking: dict[str, list[str]] = {}
             for name in server.users:
                 wanted = factors.of_user(declaration.fabric, host, name)
+                if wanted == "none":
+                    continue
                 reasons = (server.lacks_factor(name, port, family, wanted) for family in FAMILIES)
-                if (reason := next(filter(None, reasons), "")) and wanted != "none":
+                if reason := next(filter(None, reasons), ""):
                     lacking.setdefault(reason, []).append(name)
             for reason, names in lacking.items():
                 yield Finding("missing_factor", host.name, reason, service=f"port {port}", users=tuple(sorted(names)))

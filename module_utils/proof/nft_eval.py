@@ -86,6 +86,16 @@ class _Walk:
     def __init__(self, ruleset: Ruleset, table: Table, packet: Packet, answer: Answer) -> None:
         self._where, self._memo = ruleset.where, ruleset.memo
         self._table, self._packet, self._answer = table, packet, answer
+        self._known: dict[str, object] = {
+            "iifname": packet.iif,
+            "oifname": packet.oif,
+            "dport": packet.dport,
+            "protocol": packet.protocol,
+            "nfproto": packet.family,
+            "ct state": packet.state,
+            "skuid": packet.user,
+            "fib type": packet.to,
+        }
 
     def chain(self, chain: Chain, addresses: Ranges, depth: int) -> tuple[Ranges, Ranges]:
         """Return the addresses accepted within ``chain``, and those that come out at its end or by a return."""
@@ -183,12 +193,23 @@ class _Walk:
             hits = self._addresses(match)
             if first.name != packet.ask:
                 hits = full if self._fixed(first) in hits else EMPTY
+        elif any(field.kind == "address" for field in match.fields):
+            hits = self._of_elements(match)
         else:
-            for element in self._elements(match):
-                hits = hits | self._element(match.fields, element)
-                if hits is full:
-                    break
+            # All or nothing, by what is known of the packet: rules are asked again and again about packets that are alike in it.
+            key = (id(match), self._table.name, packet.family, *(self._known.get(field.name) for field in match.fields))
+            known = self._memo.get(key)
+            hits = known if isinstance(known, Ranges) else self._of_elements(match)
+            self._memo[key] = hits
         return full - hits if match.negated else hits
+
+    def _of_elements(self, match: Match) -> Ranges:
+        full, hits = FULL[self._packet.family], EMPTY
+        for element in self._elements(match):
+            hits = hits | self._element(match.fields, element)
+            if hits is full:
+                break
+        return hits
 
     def _addresses(self, match: Match) -> Ranges:
         """Return the addresses on the right side of ``match``, which don't depend on the packet."""
@@ -227,18 +248,7 @@ class _Walk:
         return full if self._holds(field, value) else EMPTY
 
     def _holds(self, field: Field, value: Value) -> bool:
-        packet = self._packet
-        known: dict[str, object] = {
-            "iifname": packet.iif,
-            "oifname": packet.oif,
-            "dport": packet.dport,
-            "protocol": packet.protocol,
-            "nfproto": packet.family,
-            "ct state": packet.state,
-            "skuid": packet.user,
-            "fib type": packet.to,
-        }
-        actual = known.get(field.name)
+        actual = self._known.get(field.name)
         if actual is None:
             raise _OpenError(field.name)
         if isinstance(actual, int):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from tests.twin.machine import log_in
@@ -16,6 +19,9 @@ from tests.twin.validated import Validated
 
 HERE = Path(__file__).parent / "changes"
 ROOT = Path(__file__).resolve().parents[2]
+ARMED = "Arm the way back"
+BETWEEN_ROLES = "packet_filter : Look whether nft is installed"
+BEFORE_CONFIRMATION = "Confirm"
 PATIENCE = 600  # seconds, for a busy machine
 
 
@@ -103,14 +109,13 @@ class Runs:
 
     twin: Validated
     room: Path
-    counter: list[int] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
     def start(
         self, playbook: Path, *words: str, kill_at: str = "", hold_at: str = "", environment: Mapping[str, str] | None = None
     ) -> Run:
         """Start a playbook, to be killed or held before a task: its number from 1, or how its name ends."""
-        self.counter.append(0)
-        notes = self.room / f"run-{len(self.counter)}"
+        notes = self.room / f"run-{next(self.numbers)}"
         sources = [w for s in (*self.twin.inventories, self.twin.state / "overlay") for w in ("-i", str(s))]
         twin = [sys.executable, "-m", "twin", "--name", self.twin.name, "run", "--"]
         argv = [*twin, str(ROOT / ".venv/bin/ansible-playbook"), *sources, str(playbook), *words]
@@ -136,6 +141,24 @@ class Runs:
     def site(self, *words: str, kill_at: str = "", hold_at: str = "", environment: Mapping[str, str] | None = None) -> Run:
         """Start site.yml."""
         return self.start(ROOT / "playbooks/site.yml", *words, kill_at=kill_at, hold_at=hold_at, environment=environment)
+
+
+def wanted(number: int, hosts: str, seconds: int = 600) -> tuple[str, ...]:
+    """Arguments by which login_restriction and packet_filter change, harmlessly, on some hosts."""
+    values = {"login_restriction_max_sessions": number, "packet_filter_log_rate": f"{number}/minute", "change_seconds": seconds}
+    return ("-e", json.dumps(values), "--limit", hosts)
+
+
+def is_after(text: str, number: int) -> bool:
+    """Return whether a host's policy is that of ``wanted``."""
+    return f"maxsessions {number}\n" in text and f"limit rate {number}/minute" in text
+
+
+def in_order(run: Run) -> str:
+    """Return what a run printed that has to end well."""
+    printed = run.end()
+    assert run.process.returncode == 0, printed
+    return printed
 
 
 def cut_shared_connections(twin: Validated) -> None:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Event
 
 import pytest
 
-from tests.twin.changing import Run, Runs, cut_shared_connections, fresh_login, pending, policy, settled, state, wait_for
+from tests.twin.changing import (
+    ARMED,
+    BEFORE_CONFIRMATION,
+    BETWEEN_ROLES,
+    Run,
+    Runs,
+    cut_shared_connections,
+    fresh_login,
+    in_order,
+    is_after,
+    pending,
+    policy,
+    settled,
+    state,
+    wait_for,
+    wanted,
+)
 from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
-ARMED = "Arm the way back"
-BETWEEN_ROLES = "packet_filter : Look whether nft is installed"
-BEFORE_CONFIRMATION = "Confirm"
 BEFORE_THE_RULESET = "packet_filter : Load the ruleset"
 # Where the run on each host is killed in every test run; `make soak` has all boundaries.
 SAMPLE = {
@@ -27,14 +37,7 @@ SAMPLE = {
 }
 # Seconds until runs that are killed or held there are undone: at least so many, and MORE times what a run just took to get there,
 # since four at once and other tests' beside them take longer.
-HELD, SHORT, SHORTEST, MORE = 120, 60, 30, 4
-SWEPT = ("mdx1", "mdx2", "infra1")
-
-
-def wanted(number: int, hosts: str, seconds: int = 600) -> tuple[str, ...]:
-    """Arguments by which login_restriction and packet_filter change, harmlessly, on some hosts."""
-    values = {"login_restriction_max_sessions": number, "packet_filter_log_rate": f"{number}/minute", "change_seconds": seconds}
-    return ("-e", json.dumps(values), "--limit", hosts)
+HELD, SHORT, MORE = 120, 60, 4
 
 
 def enough(run: Run, last: str, least: int) -> int:
@@ -42,21 +45,11 @@ def enough(run: Run, last: str, least: int) -> int:
     return max(least, round(MORE * run.took(ARMED, last)))
 
 
-def is_after(text: str, number: int) -> bool:
-    return f"maxsessions {number}\n" in text and f"limit rate {number}/minute" in text
-
-
 @pytest.fixture(scope="module")
 def runs(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """Runs on the twin, which is converged again afterwards."""
     yield Runs(converged, tmp_path_factory.mktemp("runs"))
     converged.converge()
-
-
-def in_order(run: Run) -> str:
-    printed = run.end()
-    assert run.process.returncode == 0, printed
-    return printed
 
 
 @pytest.fixture(scope="module")
@@ -200,54 +193,3 @@ def test_a_full_disk_on_arming_changes_nothing_and_is_one_sentence(runs: Runs) -
     assert "No space left on device" in printed
     assert "Traceback" not in printed
     assert state(twin, "mdx1") == before
-
-
-@pytest.mark.slow
-def test_killed_at_every_boundary(runs: Runs) -> None:
-    """Each host takes its share of the boundaries; while one waits for its timer, others run."""
-    run = watched(runs, 50)
-    names, seconds = run.names, enough(run, BEFORE_CONFIRMATION, SHORTEST)
-    assert {BETWEEN_ROLES, BEFORE_CONFIRMATION} <= set(names)
-    share = [list(range(1 + i, len(names) + 1, len(SWEPT))) for i in range(len(SWEPT))]
-    ended = Event()
-    with ThreadPoolExecutor() as pool:
-        try:
-            wrong = list(pool.map(partial(sweep, runs, seconds=seconds, ended=ended), SWEPT, share))
-        finally:
-            ended.set()  # the pool waits for all; with Ctrl-C each ends at its next boundary
-    assert [words for part in wrong for words in part] == []
-
-
-def watched(runs: Runs, number: int) -> Run:
-    """Return a run that changed both roles on a host."""
-    in_order(runs.site(*wanted(number, ",".join(SWEPT))))
-    run = runs.site(*wanted(number + 1, SWEPT[0]))
-    in_order(run)
-    return run
-
-
-def sweep(runs: Runs, host: str, numbers: list[int], *, seconds: int, ended: Event) -> list[str]:
-    """Kill a run at each of these boundaries, wait for the timer, look, and run again; return in words what was wrong.
-
-    Ends early once ``ended`` is set.
-    """
-    wrong = []
-    value = 60
-    for number in numbers:
-        if ended.is_set():
-            break
-        value += 1
-        before = policy(runs.twin, host)
-        run = runs.site(*wanted(value, host, seconds), kill_at=str(number))
-        if not run.killed:
-            wrong.append(f"{host}: the run ended before boundary {number}: {run.end()}")
-            continue
-        name = f"{host}, killed before {number} ({run.names[-1]})"
-        wait_for(f"{name} undone", lambda: not pending(runs.twin, host))
-        now = policy(runs.twin, host)
-        wrong += [f"{name}: in between"] if now != before and not is_after(now, value) else []
-        wrong += [f"{name}: not reachable"] if fresh_login(runs.twin, host).returncode else []
-        value += 1
-        in_order(runs.site(*wanted(value, host)))
-        wrong += [] if is_after(policy(runs.twin, host), value) else [f"{name}: the next run doesn't converge"]
-    return wrong
