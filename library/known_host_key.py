@@ -135,7 +135,8 @@ def _file(given: dict[str, Any], current: str, following: str) -> tuple[str, str
 
 
 def _path(given: dict[str, Any]) -> Path:
-    return Path(given["directory"], given["file"])
+    # A link stays one: what it leads to is written.
+    return Path(given["directory"], given["file"]).resolve()
 
 
 def _write(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ _TRUSTED = "/etc/ssh/kakehashi-user-authorities"
 _LOGIN_KEYS, _DATA_KEYS = "/etc/ssh/authorized_keys.d", "/etc/ssh/authorized_keys_data.d"
 _HOST = "/etc/ssh/ssh_host_ed25519_key"
 _SIGNERS_KNOWN = "/etc/kakehashi/signing/known_hosts"
+_SHOWN_DAYS = 7.0
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 Views = Mapping[str, View]
 
@@ -49,12 +50,14 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     without: Sequence[str] = (),
     *,
     before: Mapping[str, Any] | None = None,
-    shown_days: float = 0.0,
+    shown_days: float | None = 0.0,
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the next step: ``step``, ``subjects``, ``hosts``, ``refusal``, and ``table``, lines that tell which keys are where.
 
     Hosts show a next key of theirs for ``shown_days`` before they use it, so that people's own ssh learns it: ``waiting`` tells
-    whose. Where hosts' own keys are replaced, those that could not be read are left out.
+    whose; ``None``: as long as ``shown`` says. Where hosts' own keys are replaced, those that could not be read are left out, and
+    so are all others where some are named (``only``).
 
     ``present`` are the hosts that have not failed in this run; ``before`` is the decision before this one in the run. ``known``
     are fingerprints of keys that holders had in this run, ``began`` of those that they had at first. ``replaced`` tells by host
@@ -65,13 +68,17 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     answers = {host: hostvars[host] if host in present else {} for host in views}
     pairs = [pair for host in views for pair in _pairs(views, kind, host, answers[host])]
     unread: list[str] = []
+    left_alone: set[str] = set()
     if kind == "host":
         # Each host is its own holder, and one that is off keeps the key that it has, and that is known.
-        unread = [pair.holder for pair in pairs if not pair.current]
-        pairs = [pair for pair in pairs if pair.current]
+        left_alone = {pair.holder for pair in pairs if only and pair.holder not in only}
+        unread = [pair.holder for pair in pairs if not pair.current and pair.holder not in left_alone]
+        pairs = [pair for pair in pairs if pair.current and pair.holder not in left_alone]
     takers = [taker for host in views for taker in _takers(views, kind, host, answers[host])]
-    takers = [taker for taker in takers if not taker.subjects & set(unread)]
-    young = [name for name, shown in _shown(answers) if shown < shown_days] if kind == "host" else []
+    takers = [taker for taker in takers if not taker.subjects & {*unread, *left_alone}]
+    bounds = {name: shown_days if shown_days is not None else shown(views[name]) for name in views}
+    young = [name for name, days_shown in _shown(answers) if days_shown < bounds[name]] if kind == "host" else []
+    young = [name for name in young if name not in left_alone]
     found = decide(pairs, takers, days, without, young)
     held = {key for pair in pairs for key in pair.keys}
     left = {
@@ -90,7 +97,7 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
         "kept": [p.subject for p in pairs if not p.following and _fingerprint(p.current) in began] if kind == "host" else [],
         "replaced": {host: sorted(prints & set(before.get("known", ()))) for host, prints in left.items()},
         "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
-        "waiting": _waiting(sorted(young), shown_days),
+        "waiting": _waiting({name: bounds[name] for name in sorted(young)}),
         "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
     }
 
@@ -191,14 +198,29 @@ def _shown(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, floa
                 yield item["subject"], item["beside_age"] / DAY
 
 
-def _waiting(young: Sequence[str], shown_days: float) -> str:
+def shown(view: View) -> float:
+    """Return how many days a host shows its next key where that is not said.
+
+    A job's connection to its data was there before the next key, if the job is long: so it ends first.
+    """
+    hours: int = view.get("data_server", {}).get("longest_job_hours", 0)
+    return max(_SHOWN_DAYS, hours / 24 + 1)
+
+
+def rotation_only(names: Sequence[str], views: Views) -> str:
+    """Return which of the hosts that are named hold no key that would be replaced; nothing where all do."""
+    return ", ".join(sorted(name for name in names if not rotation_pairs(views, "host", name)))
+
+
+def _waiting(bounds: Mapping[str, float]) -> str:
     """Return who does not use a next key yet although nothing is wrong."""
-    if not young:
+    if not bounds:
         return ""
-    return (
-        f"the next keys of {', '.join(young)} are shown beside those in use, for people's ssh to learn, until they are "
-        f"{shown_days:g} days old: run again then, or at once with -e rotate_shown_days=0"
-    )
+    words = []
+    for age in sorted(set(bounds.values())):
+        whose = ", ".join(name for name, days in bounds.items() if days == age)
+        words.append(f"the next keys of {whose} are shown beside those in use until they are {age:g} days old")
+    return f"{', and '.join(words)}, for people's ssh to learn: run again then, or at once with -e rotate_shown_days=0"
 
 
 def _keys(lines: Iterable[str]) -> Iterator[str]:

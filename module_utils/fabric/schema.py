@@ -234,7 +234,7 @@ COMPUTE_PLATFORM = (
         required=False,
         low=1,
         high=8784,
-        note="for people: no role reads it yet",
+        note="data servers show a next host key a day longer",
     ),
 )
 ACCOUNT = (

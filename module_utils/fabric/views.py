@@ -379,6 +379,7 @@ def _data_server(fabric: Fabric, host: Host, every: list[Path]) -> View:
     return {
         "enforce": host.enforce,
         "port": service.port,
+        "longest_job_hours": max((p.longest_job_hours for p in fabric.compute_platforms.values()), default=0),
         "accounts": [
             {
                 "name": a.name,

@@ -52,7 +52,8 @@ def render(host_key: str) -> Render:
             undefined=jinja2.StrictUndefined,
         )
         defaults = yaml.safe_load((room / "defaults" / "main.yml").read_text())
-        given = {**defaults, f"{role}_host_keys": [host_key], **{f"{role}_{k}": v for k, v in arguments.items()}}
+        named = {name if name.startswith("__") else f"{role}_{name}": value for name, value in arguments.items()}
+        given = {**defaults, f"{role}_host_keys": [host_key], **named}
         given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
         given |= {"__login_restriction_security_keys": HARD["pubkeyacceptedalgorithms"].split(",")}
         given |= {"__login_restriction_security_certificates": ["sk-ssh-ed25519-cert-v01@openssh.com"]}
@@ -105,6 +106,15 @@ def test_the_rendered_configuration_does_what_is_meant(render: Render, jump: lis
     config = render("login_restriction", "sshd_config.j2", **arguments)
     rules = render("login_restriction", "access.conf.j2", **arguments)
     assert problems(config, rules, USERS, jump) == []
+
+
+@pytest.mark.parametrize(("role", "template"), [("login_restriction", "sshd_config.j2"), ("data_server", "sshd_config_data.j2")])
+def test_a_second_host_key_is_announced_behind_the_one_in_use(render: Render, host_key: str, role: str, template: str) -> None:
+    """Of two keys of a kind sshd uses the first, and shows clients both once they are in."""
+    admitted = {"__admitted": {"any": True, "users": []}} if role == "data_server" else {}
+    second = "/etc/ssh/kakehashi-second-host-key/ssh_host_ed25519_key"
+    lines = render(role, template, **admitted, **{f"__{role}_second_keys": [second]}).splitlines()
+    assert [line for line in lines if line.startswith("HostKey ")] == [f"HostKey {host_key}", f"HostKey {second}"]
 
 
 @needs_sshd

@@ -13,6 +13,7 @@ from module_utils.identity.turnover import DAY
 from plugin_utils.rotation import (
     rotation_decision,
     rotation_left,
+    rotation_only,
     rotation_pairs,
     rotation_paths,
     rotation_proofs,
@@ -189,6 +190,37 @@ def test_a_key_that_lay_there_before_the_run_is_not_taken_for_one_that_the_run_m
     used = looked(7, 5, made, following=False)
     assert (used["step"], used["kept"]) == ("forget", [])
     assert rotation_left({**used, "step": "make", "silent": []}, 0) == ""
+
+
+def test_data_servers_show_their_next_key_longer_than_the_longest_job(fabric: dict[str, View]) -> None:
+    """A connection that a job opened before never hears of the key; it would meet it where it has to connect anew."""
+    fabric = {**fabric, "data1": {**fabric["data1"], "data_server": {**fabric["data1"]["data_server"], "longest_job_hours": 336}}}
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {host: shown(host, n, n + 1, following=True, days=8) for host, n in FIRST.items()}
+    hosts["login1"] |= knowing({host: [n, n + 1] for host, n in FIRST.items()})
+    found = rotation_decision(hosts, fabric, "host", list(fabric), 30, shown_days=None)
+    assert (found["step"], sorted(found["hosts"])) == ("switch", sorted(FIRST.keys() - {"data1"}))
+    assert found["waiting"].startswith("the next keys of data1 are shown beside those in use until they are 15 days old")
+    assert "data1" in rotation_decision(hosts, fabric, "host", list(fabric), 30, shown_days=8)["hosts"], "as it is asked for"
+
+
+def test_who_is_not_named_keeps_the_key(fabric: dict[str, View]) -> None:
+    """Where one key leaked, nobody is to meet others that are new without the time in which they are shown."""
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {host: shown(host, n) for host, n in FIRST.items()} | {"data1": shown("data1", 7, 8, following=True)}
+    hosts["login1"] |= knowing({host: [n] for host, n in FIRST.items()})
+
+    def decided(*only: str) -> dict[str, Any]:
+        return rotation_decision(hosts, fabric, "host", list(fabric), 0, shown_days=0, only=only)
+
+    assert decided("mdx1")["hosts"] == ["mdx1"]
+    hosts["mdx1"] = shown("mdx1", 5, 6, following=True)
+    taken = decided("mdx1")
+    assert (taken["step"], taken["hosts"], taken["waiting"]) == ("take", ["login1"], "")
+    hosts["login1"] |= knowing({host: [n, n + 1] for host, n in FIRST.items()})
+    assert decided("mdx1")["hosts"] == ["mdx1"]
+    assert sorted(decided()["hosts"]) == ["data1", "mdx1"]
+    assert rotation_only(["mdx1", "nobody", "inst-a1"], fabric) == "inst-a1, nobody"
 
 
 @pytest.mark.parametrize(
