@@ -61,8 +61,7 @@ def carry_out(wanted: Wanted, steps: list[str]) -> None:
         if step == "make":
             _make(wanted)
         elif step == "derive":
-            done = _keygen(["-y", "-f", str(wanted.path)])
-            _put(wanted.public, f"{' '.join(done.split()[:2])} {wanted.comment}\n")
+            _put(wanted.public, f"{' '.join(_derived(wanted.path).split()[:2])} {wanted.comment}\n")
         else:
             _set_attributes(wanted, wanted.path)
 
@@ -83,6 +82,17 @@ def _make(wanted: Wanted) -> None:
         # The private half first: a public one alone would say that it was lost.
         fresh.rename(wanted.path)
         _put(wanted.public, public)
+
+
+def _derived(private: Path) -> str:
+    done = run(["ssh-keygen", "-y", "-P", "", "-f", str(private)], KeyPairError)
+    if done.returncode != 0:
+        reason = done.stderr.strip()[:160] or "ssh-keygen gave no reason"
+        raise KeyPairError(
+            f"{private} can't be read without a passphrase ({reason}): a copy that was put back with its own has to lose it first, "
+            f"by ssh-keygen -p -N '' -f {private}"
+        )
+    return done.stdout
 
 
 def _keygen(words: list[str]) -> str:

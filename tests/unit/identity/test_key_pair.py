@@ -5,6 +5,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +44,28 @@ def test_mode_and_public_half_are_mended(wanted: Wanted) -> None:
     carry_out(wanted, ["derive", "attributes"])
     assert public_key(wanted) == made
     assert missing(wanted) == []
+
+
+def test_a_copy_under_a_passphrase_is_put_back_as_the_documentation_says(wanted: Wanted, tmp_path: Path) -> None:
+    """docs/certificates.md: copied, put under a passphrase, compared, and put back without it on a signer that was built anew."""
+
+    def keygen(*words: str) -> str:
+        return subprocess.run(["ssh-keygen", *words], check=True, capture_output=True, text=True).stdout
+
+    carry_out(wanted, ["make"])
+    made, copy = public_key(wanted), tmp_path / "ca1-user-ca"
+    shutil.copy(wanted.path, copy)
+    keygen("-p", "-P", "", "-N", "a long one", "-f", str(copy))
+    assert keygen("-y", "-P", "a long one", "-f", str(copy)).split()[:2] == made.split()[:2]
+    for half in (wanted.path, wanted.public):
+        half.unlink()
+    shutil.copy(copy, wanted.path)
+    with pytest.raises(KeyPairError, match="has to lose it first, by ssh-keygen -p -N '' -f "):
+        carry_out(wanted, missing(wanted))
+    assert not wanted.public.exists()
+    keygen("-p", "-P", "a long one", "-N", "", "-f", str(wanted.path))
+    carry_out(wanted, missing(wanted))
+    assert public_key(wanted) == made
 
 
 def test_a_lost_key_is_named(wanted: Wanted) -> None:
