@@ -89,8 +89,8 @@ def _derived(private: Path) -> str:
     if done.returncode != 0:
         reason = done.stderr.strip()[:160] or "ssh-keygen gave no reason"
         raise KeyPairError(
-            f"{private} can't be read without a passphrase ({reason}): a copy that was put back with its own has to lose it first, "
-            f"by ssh-keygen -p -N '' -f {private}"
+            f"{private} can't be read without a passphrase ({reason}): a copy that was put back with its own has to lose it "
+            f"first, by ssh-keygen -p -N '' -f {private}"
         )
     return done.stdout
 
