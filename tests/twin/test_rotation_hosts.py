@@ -62,7 +62,6 @@ def learnt(twin: Rotating, file: Path) -> int:
     return len(file.read_text().splitlines())
 
 
-@pytest.mark.slow
 def test_one_host_key_that_leaked_is_replaced_at_once_and_no_other(rotating: Rotating) -> None:
     """That of a login server, which moves before those behind it."""
     twin = rotating
@@ -77,6 +76,7 @@ def test_one_host_key_that_leaked_is_replaced_at_once_and_no_other(rotating: Rot
         assert (twin.goes_on(), fresh_login(twin, "mdx1").returncode) == (True, 0)
 
 
+@pytest.mark.slow
 def test_host_keys_are_replaced_while_people_work(rotating: Rotating, tmp_path_factory: pytest.TempPathFactory) -> None:
     twin, room = rotating, tmp_path_factory.mktemp("hosts")
     runs, operators = Runs(twin, room), twin.state / "ssh/known_hosts"
