@@ -161,7 +161,8 @@ def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
 def reading(converged: Validated) -> Iterator[Callable[[str], None]]:
     """Read a file of data1 by sftp as sato on mdx1, who has a data set there and a file beside it."""
     made = f"mkdir -p {HOME}/ct-2024 {HOME}/gone; echo pixels >{HOME}/ct-2024/study; echo notes >{HOME}/notes.txt"
-    converged("exec", "data1", "--", "sh", "-c", f"{made}; chmod -R a+rX {HOME}/ct-2024 {HOME}/notes.txt")
+    mounted = f"mkdir -p {HOME}/mri-a && mount -t tmpfs none {HOME}/mri-a"
+    converged("exec", "data1", "--", "sh", "-c", f"{made}; chmod -R a+rX {HOME}/ct-2024 {HOME}/notes.txt; {mounted}")
     key = converged("exec", "login1", "--", "cat", "/etc/kakehashi/onward/sato/id_ed25519")
     converged("exec", "mdx1", "--", "sh", "-c", "umask 077; cat >/run/audited; chown sato /run/audited", text=key)
 
@@ -174,7 +175,7 @@ def reading(converged: Validated) -> Iterator[Callable[[str], None]]:
 
     yield read
     converged("exec", "mdx1", "--", "rm", "-f", "/run/audited")
-    converged("exec", "data1", "--", "sh", "-c", f"rm -rf {HOME}/ct-2024 {HOME}/gone {HOME}/notes.txt")
+    converged("exec", "data1", "--", "sh", "-c", f"umount {HOME}/mri-a; cd {HOME} && rm -rf ct-2024 gone mri-a notes.txt")
 
 
 def data_logins(twin: Validated, directory: Path) -> list[dict[str, Any]]:
@@ -199,7 +200,11 @@ def test_the_audit_names_the_data_sets_of_a_login_to_data(
 
     read("ct-2024/study")
     login = data_logins(converged, tmp_path)[-1]
-    assert (login["source"], login["data_sets"], login["data_sets_missing"]) == ("192.0.2.101", ["ct-2024", "notes.txt"], 0)
+    assert (login["source"], login["data_sets"], login["data_sets_missing"]) == (
+        "192.0.2.101",
+        ["ct-2024", "mri-a", "notes.txt"],
+        0,
+    )
     assert login["end"] > login["begin"]
     stack = "/etc/pam.d/kakehashi-data-sshd"
     converged("exec", "data1", "--", "sed", "-i.kept", "/kakehashi-data-sets/d", stack)
