@@ -206,6 +206,8 @@ def test_the_audit_names_the_data_sets_of_a_login_to_data(
     assert (login["source"], login["data_sets_missing"]) == ("192.0.2.101", 0)
     assert login["data_sets"] == ["ct-2024", "mri-a", "notes.txt"]
     assert login["end"] > login["begin"]
+    # docs/audit.md says so: what sftp would log of files reaches no journal.
+    assert converged.attempt("exec", "data1", "--", "journalctl", "--quiet", "--identifier=internal-sftp").stdout == ""
     stack = "/etc/pam.d/kakehashi-data-sshd"
     converged("exec", "data1", "--", "sed", "-i.kept", "/kakehashi-data-sets/d", stack)
     try:
