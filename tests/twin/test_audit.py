@@ -199,9 +199,10 @@ def test_the_audit_names_the_data_sets_of_a_login_to_data(
         wait_until(lambda: ends() > before, PATIENCE)
 
     read("ct-2024/study")
-    for at in ("open", "close"):
-        word = rf"at={at} login=\d+ user=sato of=3 sets=ct-2024,mri-a,notes\.txt"
-        wait_until(lambda word=word: any(re.fullmatch(word, text) for text in texts(converged, "data1")), PATIENCE)
+    word = r"at=(open|close) login=\d+ user=sato of=3 sets=ct-2024,mri-a,notes\.txt"
+    wait_until(
+        lambda: {"open", "close"} <= {said[1] for t in texts(converged, "data1") if (said := re.fullmatch(word, t))}, PATIENCE
+    )
     login = data_logins(converged, tmp_path)[-1]
     assert (login["source"], login["data_sets_missing"]) == ("192.0.2.101", 0)
     assert login["data_sets"] == ["ct-2024", "mri-a", "notes.txt"]
