@@ -54,6 +54,7 @@ def render(host_key: str) -> Render:
         defaults = yaml.safe_load((room / "defaults" / "main.yml").read_text())
         given = {**defaults, f"{role}_host_keys": [host_key], **{f"{role}_{k}": v for k, v in arguments.items()}}
         given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
+        given |= {"__data_server_teller": "/usr/local/sbin/kakehashi-data-sets"}
         given |= {"__login_restriction_security_keys": HARD["pubkeyacceptedalgorithms"].split(",")}
         given |= {"__login_restriction_security_certificates": ["sk-ssh-ed25519-cert-v01@openssh.com"]}
         given |= {"__login_restriction_revoked_file": "/etc/ssh/kakehashi-revoked-keys"}
