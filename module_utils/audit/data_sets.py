@@ -11,7 +11,8 @@ SAYS = "kakehashi-data-sets"
 """Under this name a data server tells."""
 # roles/data_server/files/kakehashi-data-sets
 _SAID = re.compile(
-    r"at=(?P<at>open|close) login=(?P<login>\d{1,10}) user=(?P<user>\S+) of=(?P<of>\d{1,6}) sets=(?P<names>[A-Za-z0-9._?,-]*)"
+    r"at=(?P<at>open|close) login=(?P<login>[0-9]{1,10}) user=(?P<user>\S+) of=(?P<of>[0-9]{1,6}) "
+    r"sets=(?P<names>[A-Za-z0-9._?,-]*)"
 )
 _SHOWN = 4
 
@@ -52,7 +53,7 @@ class Told:
     @property
     def missing(self) -> int:
         """Return how many data sets were counted and not named: their line was lost, or two names look alike."""
-        return max((count - len(self._names[at]) for at, count in self._of.items()), default=0)
+        return max([0, *(count - len(self._names[at]) for at, count in self._of.items())])
 
 
 def said_of(entry: Mapping[str, Any]) -> Said | None:

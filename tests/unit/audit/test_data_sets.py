@@ -167,6 +167,10 @@ def test_what_was_mounted_meanwhile_is_told_at_the_end() -> None:
     assert seen_of(logins(seen)) == [("sato", ("ct", "pet"), 0)]
 
 
+def test_a_count_that_is_too_small_is_no_count_of_less_than_none() -> None:
+    assert seen_of(logins(entries(accepted(), said("ct,mri", of=1)))) == [("sato", ("ct", "mri"), 0)]
+
+
 def test_a_process_number_that_comes_again_is_another_login() -> None:
     seen = entries(accepted(), said("ct"), closed(), accepted("kato", 1), said("mri", user="kato"), closed("kato"))
     assert seen_of(logins(seen)) == [("sato", ("ct",), 0), ("kato", ("mri",), 0)]
