@@ -197,6 +197,11 @@ class Renderer:
         """Return what PAM runs when a sealed credential is used."""
         return (self._root / "roles/login_restriction/files/kakehashi-break-glass").read_text(encoding="utf-8")
 
+    @cached_property
+    def _teller(self) -> str:
+        """Return what PAM runs at each login to data."""
+        return (self._root / "roles/data_server/files/kakehashi-data-sets").read_text(encoding="utf-8")
+
     def _certificate_authority(self, view: _Arguments) -> Files:
         role = "certificate_authority"
         values = self._values(role, view)
@@ -223,6 +228,7 @@ class Renderer:
             values["__data_server_access_file"]: self._render(role, "access.conf.j2", view),
             "/etc/pam.d/kakehashi-data-sshd": self._render(role, "pam.j2", view),
             "/etc/ssh/sshd_config_data": self._render(role, "sshd_config_data.j2", view),
+            values["__data_server_teller"]: self._teller,
             values["__data_server_unit"]: self._render(role, "kakehashi-data-sshd.service.j2", view),
             **_by_path(authorized_keys_files(values["data_server_accounts"], values["__data_server_keys_directory"])),
         }

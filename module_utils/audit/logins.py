@@ -12,8 +12,11 @@ from typing import Any
 
 from ..adoption.logins import plain_address
 from ..sessions.words import told
+from . import data_sets
 from .entries import BECOMING_ROOT, DATA_UNIT, SIGN_UNIT, SSHD
 
+DATA = "data"
+"""The service of logins to data sets."""
 _PEER = r"from (?P<source>\S+) port (?P<port>\d+)"
 _CONNECTION = re.compile(rf"Connection {_PEER} on (?P<address>\S+) port (?P<to_port>\d+)")
 # OpenSSH, auth.c: auth_log() and format_method_key(). Partial: taken, and more is asked for, as a code after a key.
@@ -56,7 +59,8 @@ class Login:
     ``host`` is where it led to and ``address`` which of its addresses; ``source`` is an address. ``key`` is the
     fingerprint of the key, also of one after which a code was asked for (the code is then the ``method``); ``certificate``,
     ``serial`` and ``authority`` are empty where it was no certificate's. ``recordings`` names the sessions of it that were
-    recorded.
+    recorded. ``data_sets`` are those that lay there for a login to data, ``data_sets_missing`` how many more were counted;
+    ``None`` where nothing was told, as of other logins.
     """
 
     user: str
@@ -73,6 +77,8 @@ class Login:
     authority: str = ""
     address: str = ""
     recordings: tuple[str, ...] = ()
+    data_sets: tuple[str, ...] | None = None
+    data_sets_missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,15 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
     recorded: dict[tuple[str, str, int], list[str]] = {}
     for session in told(entries).values():
         recorded.setdefault((session.host, session.boot, session.login), []).append(session.session)
+    lay_there: dict[int, data_sets.Told] = {}
+    newest: dict[tuple[str, str, int], int] = {}
     for entry in entries:
+        said = data_sets.said_of(entry)
+        if said is not None:
+            # Also what comes after the end: the newest login of a process is the one that it is of.
+            at = newest.get((entry["host"], entry["boot"], said.login), -1)
+            if at in lay_there:
+                lay_there[at].take(said)
         if entry["by"] not in SSHD:
             continue
         process = (entry["host"], entry["boot"], entry["pid"])
@@ -121,12 +135,16 @@ def logins(entries: Iterable[Mapping[str, Any]]) -> list[Login]:
         elif login is not None:
             login = _by_key(login, partly.pop(process, None))
             source, port, address = peers.get(process, ("", 0, ""))
-            open_ones[process] = len(found)
+            open_ones[process] = newest[process] = len(found)
+            if login.service == DATA:
+                lay_there[len(found)] = data_sets.Told(login.user)
             login = replace(login, recordings=tuple(recorded.get(process, ())))
             found.append(replace(login, address=address) if (source, port) == (login.source, login.port) else login)
         elif _CLOSED.match(text) and process in open_ones:
             at = open_ones.pop(process)
             found[at] = replace(found[at], end=entry["at"])
+    for at, those in lay_there.items():
+        found[at] = replace(found[at], data_sets=those.data_sets, data_sets_missing=those.missing)
     return sorted(found, key=lambda login: (login.begin, login.host, login.user))
 
 
@@ -179,7 +197,7 @@ def _accepted(entry: Mapping[str, Any]) -> tuple[Login | None, bool]:
     certificate = _CERTIFICATE.match(key)
     plain = _KEY.match(key)
     by = (entry["unit"], f"{entry['by']}.service")
-    service = "data" if DATA_UNIT in by else "sign" if SIGN_UNIT in by else "ssh"
+    service = DATA if DATA_UNIT in by else "sign" if SIGN_UNIT in by else "ssh"
     login = Login(
         said["user"], entry["host"], plain_address(said["source"]), int(said["port"]), entry["at"], 0, service, said["method"]
     )

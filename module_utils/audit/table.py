@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from .logins import Login, Refusal
+from . import data_sets
+from .logins import DATA, Login, Refusal
 
-_COLUMNS = ("begin (UTC)", "end", "who", "what", "from", "to", "with", "recorded")
+_COLUMNS = ("begin (UTC)", "end", "who", "what", "from", "to", "with", "data sets", "recorded")
 _SHOWN = 200
 
 
@@ -60,5 +61,6 @@ def _row(login: Login, kinds: Mapping[str, str], names: Mapping[str, str]) -> tu
         named(login.source, names),
         login.host,
         shown_key(login),
+        data_sets.shown(login.data_sets, login.data_sets_missing) if login.service == DATA else "",
         ", ".join(login.recordings),
     )

@@ -40,6 +40,7 @@ DEFAULT_TREES = (
     "/etc/at.allow",
     "/etc/profile.d",
     "/usr/local/sbin/kakehashi-break-glass",
+    "/usr/local/sbin/kakehashi-data-sets",
     "/usr/local/sbin/kakehashi-forwarding",
     "/usr/local/sbin/kakehashi-sign",
     "/usr/local/sbin/kakehashi-certificate-broker",

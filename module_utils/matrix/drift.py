@@ -11,7 +11,7 @@ from ..identity.fields import CertificateError
 from ..identity.host_certificates import DAY, Needed, fault, left, read
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
-from .effective import ALARM, AUTHORITY, DEFAULTS, HOST_AUTHORITY, HOST_CERTIFICATE, REVOKED, RULESET, SIGNING_PRIVATE
+from .effective import ALARM, AUTHORITY, DATA_SETS, DEFAULTS, HOST_AUTHORITY, HOST_CERTIFICATE, REVOKED, RULESET, SIGNING_PRIVATE
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO, RECORDING = "sudo", "recording"
@@ -39,7 +39,7 @@ def layer_of(path: str) -> str:
     """Return the layer that a file belongs to."""
     if path == RULESET:
         return PACKET_FILTER
-    if path.startswith(("/etc/pam.d/", "/etc/security/")) or path == ALARM:
+    if path.startswith(("/etc/pam.d/", "/etc/security/")) or path in (ALARM, DATA_SETS):
         return PAM
     if path in (RECORDED_SHELL, RECORDER, RECORDER_SETTINGS) or path.rpartition("/")[2].startswith("kakehashi-sessions"):
         return RECORDING

@@ -37,6 +37,8 @@ SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
 REVOKED = "/etc/ssh/kakehashi-revoked-keys"
 ALARM = "/usr/local/sbin/kakehashi-break-glass"
 """What PAM runs when a sealed credential is used."""
+DATA_SETS = "/usr/local/sbin/kakehashi-data-sets"
+"""What PAM runs at each login to data."""
 _CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, HOST_AUTHORITY, REVOKED)
 """Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
@@ -48,6 +50,7 @@ FILES = (
     "/etc/ssh/auth_principals/*",
     "/etc/pam.d/*",
     ALARM,
+    DATA_SETS,
     "/etc/security/access*.conf",
     "/etc/security/access.d/*",
     "/etc/systemd/network/*.network",

@@ -16,6 +16,7 @@ from tests.twin.validated import Validated
 
 pytestmark = pytest.mark.twin
 
+DATA, HOME = "192.0.2.72", "/srv/kakehashi/sato"
 PATIENCE = 120
 """Seconds for what comes by itself, on a machine that runs other tests beside."""
 CHAIN = "/var/log/kakehashi-audit"
@@ -154,6 +155,74 @@ def test_the_audit_tells_who_where_when_and_with_what(audited: Path) -> None:
     login = next(n for n in reversed(found["logins"]) if (n["host"], n["user"]) == ("mdx1", "aoki"))
     assert (login["source"], login["address"]) == ("192.0.2.70", "192.0.2.101")
     assert login["key"].startswith("SHA256:")
+
+
+@pytest.fixture
+def reading(converged: Validated) -> Iterator[Callable[[str], None]]:
+    """Read a file of data1 by sftp as sato on mdx1, who has a data set there and a file beside it."""
+    made = f"mkdir -p {HOME}/ct-2024 {HOME}/gone; echo pixels >{HOME}/ct-2024/study; echo notes >{HOME}/notes.txt"
+    mounted = f"mkdir -p {HOME}/mri-a && mount -t tmpfs none {HOME}/mri-a"
+    converged("exec", "data1", "--", "sh", "-c", f"{made}; chmod -R a+rX {HOME}/ct-2024 {HOME}/notes.txt; {mounted}")
+    key = converged("exec", "login1", "--", "cat", "/etc/kakehashi/onward/sato/id_ed25519")
+    converged("exec", "mdx1", "--", "sh", "-c", "umask 077; cat >/run/audited; chown sato /run/audited", text=key)
+
+    def read(path: str) -> None:
+        known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        options = f"-q -P 2022 -i /run/audited -o BatchMode=yes -o IdentitiesOnly=yes {known}"
+        words = f"runuser -u sato -- sftp {options} -b - sato@{DATA}"
+        done = converged.attempt("exec", "mdx1", "--", "sh", "-c", words, text=f"get {path} /dev/null\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    yield read
+    converged("exec", "mdx1", "--", "rm", "-f", "/run/audited")
+    converged("exec", "data1", "--", "sh", "-c", f"umount {HOME}/mri-a; cd {HOME} && rm -rf ct-2024 gone mri-a notes.txt")
+
+
+def data_logins(twin: Validated, directory: Path) -> list[dict[str, Any]]:
+    """The logins of sato to data that an audit tells of."""
+    done = twin.playbook("audit", "-e", f"audit_evidence={directory}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [n for n in newest(directory)["logins"] if (n["service"], n["user"], n["host"]) == ("data", "sato", "data1")]
+
+
+def test_the_audit_names_the_data_sets_of_a_login_to_data(
+    converged: Validated, reading: Callable[[str], None], tmp_path: Path
+) -> None:
+    """And of one before which nobody tells them, that they are not known."""
+
+    def ends() -> int:
+        return sum("session closed for user sato" in text for text in texts(converged, "data1"))
+
+    def read(path: str) -> None:
+        before = ends()
+        reading(path)
+        wait_until(lambda: ends() > before, PATIENCE)
+
+    read("ct-2024/study")
+    word = r"at=(open|close) login=\d+ user=sato of=3 sets=ct-2024,mri-a,notes\.txt"
+    wait_until(
+        lambda: {"open", "close"} <= {said[1] for t in texts(converged, "data1") if (said := re.fullmatch(word, t))}, PATIENCE
+    )
+    login = data_logins(converged, tmp_path)[-1]
+    assert (login["source"], login["data_sets_missing"]) == ("192.0.2.101", 0)
+    assert login["data_sets"] == ["ct-2024", "mri-a", "notes.txt"]
+    assert login["end"] > login["begin"]
+    # docs/audit.md says so: what sftp would log of files reaches no journal.
+    assert converged.attempt("exec", "data1", "--", "journalctl", "--quiet", "--identifier=internal-sftp").stdout == ""
+    stack = "/etc/pam.d/kakehashi-data-sshd"
+    converged("exec", "data1", "--", "sed", "-i.kept", "/kakehashi-data-sets/d", stack)
+    try:
+        read("notes.txt")
+    finally:
+        converged("exec", "data1", "--", "mv", f"{stack}.kept", stack)
+    assert data_logins(converged, tmp_path)[-1]["data_sets"] is None
+    # An account can't tell of itself: data servers give it no program, and elsewhere its word is no root's.
+    own = "at=open login=1 user=sato of=1 sets=forged"
+    before = logged_in(converged, "mdx1")
+    converged("exec", "mdx1", "--", "runuser", "-u", "sato", "--", "logger", "-t", "kakehashi-data-sets", own)
+    log_in(converged, "mdx1")
+    wait_until(arrived(converged, "mdx1", before), PATIENCE)
+    assert own not in texts(converged, "mdx1")
 
 
 def ended(twin: Validated, directory: Path, *words: str) -> tuple[int, str]:

@@ -55,6 +55,7 @@ def render(host_key: str) -> Render:
         named = {name if name.startswith("__") else f"{role}_{name}": value for name, value in arguments.items()}
         given = {**defaults, f"{role}_host_keys": [host_key], **named}
         given |= {"__data_server_keys_directory": "/etc/ssh/authorized_keys_data.d", "__data_server_access_file": "/x"}
+        given |= {"__data_server_teller": "/usr/local/sbin/kakehashi-data-sets"}
         given |= {"__login_restriction_security_keys": HARD["pubkeyacceptedalgorithms"].split(",")}
         given |= {"__login_restriction_security_certificates": ["sk-ssh-ed25519-cert-v01@openssh.com"]}
         given |= {"__login_restriction_revoked_file": "/etc/ssh/kakehashi-revoked-keys"}

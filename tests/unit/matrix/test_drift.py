@@ -198,6 +198,7 @@ def test_switch_ports() -> None:
         ("/etc/nftables.conf", "packet filter"),
         ("/etc/pam.d/sshd", "PAM"),
         ("/usr/local/sbin/kakehashi-break-glass", "PAM"),
+        ("/usr/local/sbin/kakehashi-data-sets", "PAM"),
         (ACCESS, "PAM"),
         (SSHD, "sshd"),
         ("/etc/ssh/authorized_keys.d/sato", "keys"),
