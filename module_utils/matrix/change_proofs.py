@@ -127,7 +127,9 @@ def _data_logins(
             ]
     if found:
         yield found[0]
-        others = sorted(found[1:], key=lambda way: (way["login_server"] == found[0]["login_server"], way["node"] == found[0]["node"]))
+        others = sorted(
+            found[1:], key=lambda way: (way["login_server"] == found[0]["login_server"], way["node"] == found[0]["node"])
+        )
         yield from others[:1]
 
 

@@ -75,7 +75,15 @@ def through_node(account: str, node: str, endpoint: Endpoint, known_hosts: str) 
 
 def by_public_key(account: str, endpoint: Endpoint, known_hosts: str, public: str) -> list[str]:
     """Return what anybody may run on an origin: ssh that asks whether ``public``, a file, would be taken, and gets no further."""
-    options = [*_ENDS, "-o", f"UserKnownHostsFile={known_hosts}", "-o", f"IdentityFile={public}", "-o", f"ConnectTimeout={_CONNECT}"]
+    options = [
+        *_ENDS,
+        "-o",
+        f"UserKnownHostsFile={known_hosts}",
+        "-o",
+        f"IdentityFile={public}",
+        "-o",
+        f"ConnectTimeout={_CONNECT}",
+    ]
     return ["ssh", "-v", "-F", "none", "-T", *options, *_at(account, endpoint, "-p"), "true"]
 
 
