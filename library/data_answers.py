@@ -8,8 +8,8 @@ module: data_answers
 short_description: Ask sshd and PAM of a data server whether accounts would get to data
 version_added: "0.3.0"
 description:
-  - For each of O(logins) asks sshd about the configuration on the disk (C(sshd -T -C)), whether AllowUsers admits the user from there, looks
-    for a key and whether sshd could shut the user in its directory, and asks PAM's account rules.
+  - For each of O(logins) asks sshd about the configuration on the disk (C(sshd -T -C)), whether AllowUsers admits the user from
+    there, looks for a key and whether sshd could shut the user in its directory, and asks PAM's account rules.
   - Fails with one sentence that names everybody who would not get in. Whether the packet filter lets them come is not asked.
   - Changes nothing; also runs in check mode.
 options:

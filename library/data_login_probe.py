@@ -76,8 +76,8 @@ RETURN = r"""
 made:
   description:
     - "Each attempt: C([kind, user, [host, address, port], null, code, last words])."
-    - C(admitted) is a listing, C(key-taken) a public key that would be taken; C(not-tried) and C(filtered) say that nobody came as
-      far as to ask the data server.
+    - C(admitted) is a listing, C(key-taken) a public key that would be taken; C(not-tried) and C(filtered) say that nobody came
+      as far as to ask the data server.
   type: list
   elements: list
   returned: success

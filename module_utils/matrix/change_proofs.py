@@ -28,10 +28,11 @@ def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, di
     since nobody can show that one unattended. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is
     asked for. Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
 
-    Of a data server, ``data_logins`` are ``{login_server, account, node, endpoints}``: somebody marked ``probe`` who may go on from
-    there to a node that may read data here, and one ``{address, port}`` for each family. ``data_origins`` are ``{origin, account,
-    endpoints}``: from where somebody may read data, where operators get to. Of both there are two at most, since a machine may be
-    off. ``data_answers`` are ``{user, address}``: whom its sshd and PAM have to let in, by one of their addresses of each family.
+    Of a data server, ``data_logins`` are ``{login_server, account, node, endpoints}``: somebody marked ``probe`` who may go on
+    from there to a node and read data here from it, and one ``{address, port}`` for each family. ``data_origins`` are ``{origin,
+    account, endpoints}``: from where somebody may read data, where operators get to. Of both there are two at most, since a
+    machine may be off. ``data_answers`` are ``{user, address}``: whom its sshd and PAM have to let in, by one of their addresses
+    of each family.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)

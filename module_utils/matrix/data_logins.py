@@ -156,7 +156,7 @@ def refused_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[
     """Return in words what a data server refused: address and what was said, by user and address, IPv4 first.
 
     ``results`` are those of the module ``data_login_probe``, in a loop of tasks. What nobody could ask for is no refusal, nor is
-    silence where ``knocks``, results of ``neighbour_knock``, were answered past the origin's own packet filter: that was the origin.
+    silence where ``knocks``, results of ``neighbour_knock``, were answered past the origin's own packet filter.
     """
     answered = {(row["address"], row["port"]) for knock in knocks for row in knock.get("answers", ()) if row["answer"] == "open"}
     found = {}
@@ -169,7 +169,7 @@ def refused_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[
 
 
 def silent_data(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return from where nobody answered: ``{origin, targets}`` for ``neighbour_knock``. It may have been the origin's own filter."""
+    """Return from where nothing answered, as ``{origin, targets}`` for ``neighbour_knock``: the origin's own filter may have been it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         way = result.get("__way", {})

@@ -155,7 +155,12 @@ def test_what_was_dropped_is_tried_again_and_nothing_stays(tmp_path: Path, monke
     """A client that the server hangs up on once."""
     script = f"""#!/bin/sh
 if mkdir {tmp_path}/first 2>/dev/null; then echo 'kex_exchange_identification: Connection closed by remote host' >&2; exit 255; fi
-for word; do case $word in UserKnownHostsFile=*) cat "${{word#*=}}" >{tmp_path}/known;; IdentityFile=*) cat "${{word#*=}}" >{tmp_path}/key;; esac; done
+for word; do
+  case $word in
+    UserKnownHostsFile=*) cat "${{word#*=}}" >{tmp_path}/known ;;
+    IdentityFile=*) cat "${{word#*=}}" >{tmp_path}/key ;;
+  esac
+done
 echo 'debug1: Server accepts key: x' >&2; exit 255
 """
     program = tmp_path / "ssh"
