@@ -169,7 +169,7 @@ def refused_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[
 
 
 def silent_data(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return from where nothing answered, as ``{origin, targets}`` for ``neighbour_knock``: the origin's own filter may have been it."""
+    """Return from where nothing answered, as ``{origin, targets}`` for ``neighbour_knock``: its own filter may have been it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         way = result.get("__way", {})
