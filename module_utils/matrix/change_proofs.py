@@ -9,10 +9,13 @@ from typing import Any
 from ..fabric import access, factors
 from ..fabric.access import Persona
 from ..fabric.model import FAMILIES, Fabric, Family, Host
-from ..fabric.paths import Path, ways_in
+from ..fabric.paths import Path, paths, ways_in
 from .attempts import SSH_PORT, Endpoint, OriginPlan, plan_to_data
 from .outcomes import MEANINGS
 from .plan import Reach, reach
+
+_LOOKED_AT = 16
+"""Pairs of account and node of which the best two are taken: a fabric may have thousands."""
 
 
 def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -93,21 +96,23 @@ def _data(fabric: Fabric, host: Host, reached: Sequence[str], without: Collectio
         return {}
     servers = [server for server in access.login_servers(fabric) if server.name not in without]
     # Who has no login server has no key for data either.
-    able = [a for a in access.data_accounts_on(fabric, host) if any(a in access.accounts_on(fabric, s) for s in servers)]
+    with_key = {account.name for server in servers for account in access.accounts_on(fabric, server)}
+    able = [account for account in access.data_accounts_on(fabric, host) if account.name in with_key]
+    arriving = [path for flow in fabric.flows_to(host, access.DATA) for path in paths(fabric, flow) if path.target == host.name]
     by_way: dict[tuple[str, str], list[Path]] = {}
     for account in sorted(able, key=lambda a: not a.probe):
-        for path in access.declared_data(fabric, Persona("account", account.name), host):
+        for path in access.declared_data(fabric, Persona("account", account.name), host, arriving):
             by_way.setdefault((account.name, path.origin), []).append(path)
-    near = [next((way for way in by_way if way[1] == origin), None) for origin in reached]
+    first = {origin: (name, origin) for name, origin in reversed(by_way)}
+    near = [first[origin] for origin in reached if origin in first]
     answers: dict[tuple[str, Family], str] = {}
-    for (name, _origin), paths in by_way.items():
-        for path in paths:
+    for (name, _origin), ways in by_way.items():
+        for path in ways:
             answers.setdefault((name, path.family), str(path.source))
     return {
         "data_logins": list(_data_logins(fabric, servers, by_way)),
         "data_origins": [
-            {"origin": way[1], "account": way[0], "endpoints": _data_endpoints(fabric, by_way[way])}
-            for way in islice(filter(None, near), 2)
+            {"origin": way[1], "account": way[0], "endpoints": _data_endpoints(fabric, by_way[way])} for way in near[:2]
         ],
         "data_answers": [{"user": name, "address": address} for (name, _family), address in answers.items()],
     }
@@ -118,14 +123,14 @@ def _data_logins(
 ) -> Iterator[dict[str, Any]]:
     """Yield each server with the node and the account that serve best; where there is one server only, another node as well."""
     found: list[dict[str, Any]] = []
-    for (name, node), paths in by_way.items():
-        if fabric.accounts[name].probe and fabric.hosts[node].managed:
-            ways = {path.origin for path in access.declared_logins(fabric, Persona("account", name), fabric.hosts[node])}
-            found += [
-                {"login_server": server.name, "account": name, "node": node, "endpoints": _data_endpoints(fabric, paths)}
-                for server in servers
-                if server.managed and server.name in ways
-            ]
+    able = (way for way in by_way if fabric.accounts[way[0]].probe and fabric.hosts[way[1]].managed)
+    for name, node in islice(able, _LOOKED_AT):
+        ways = {path.origin for path in access.declared_logins(fabric, Persona("account", name), fabric.hosts[node])}
+        found += [
+            {"login_server": server.name, "account": name, "node": node, "endpoints": _data_endpoints(fabric, by_way[name, node])}
+            for server in servers
+            if server.managed and server.name in ways
+        ]
     if found:
         yield found[0]
         others = sorted(
@@ -134,8 +139,8 @@ def _data_logins(
         yield from others[:1]
 
 
-def _data_endpoints(fabric: Fabric, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    addresses = {path.family: str(path.destination) for path in reversed(paths)}
+def _data_endpoints(fabric: Fabric, ways: Sequence[Path]) -> list[dict[str, Any]]:
+    addresses = {path.family: str(path.destination) for path in reversed(ways)}
     return [{"address": addresses[f], "port": fabric.services[access.DATA].port} for f in FAMILIES if f in addresses]
 
 

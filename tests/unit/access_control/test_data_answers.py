@@ -11,7 +11,7 @@ import pytest
 from module_utils.access_control.data_answers import data_refusals, pam_refusal
 
 LOGIN = {"user": "sato", "address": "192.0.2.101"}
-SETTINGS = {
+SETTINGS: dict[str, tuple[str, ...]] = {
     "allowusers": ("sato@192.0.2.101",),
     "authorizedkeysfile": ("/keys/%u",),
     "chrootdirectory": ("/data/%u",),
