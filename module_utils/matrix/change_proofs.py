@@ -162,16 +162,17 @@ def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _strangers(fabric: Fabric, host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:
     """Yield the ``choice``-th (from 0) stranger of each family and port."""
-    ports = [SSH_PORT, fabric.services[access.DATA].port] if access.is_data_server(fabric, host) else [SSH_PORT]
-    doors = [(family, port) for port in ports for family in FAMILIES]
-    able = [(o, {door: where for door in doors if (where := _forbidden(host, o, known, *door)) is not None}) for o in origins]
-    # One that may come to none of them knocks at all at the same time.
-    able.sort(key=lambda one: (one[0].managed, -len(one[1])))
+    doors = [(family, SSH_PORT) for family in FAMILIES]
+    if access.is_data_server(fabric, host):
+        doors += [(family, fabric.services[access.DATA].port) for family in FAMILIES]
+        # One that may come to none of them knocks at all at the same time.
+        origins = sorted(origins, key=lambda o: (o.managed, [_forbidden(host, o, known, *door) for door in doors].count(None)))
     found: dict[str, list[dict[str, Any]]] = {}
-    for door in doors:
-        named = ((origin.name, where[door]) for origin, where in able if door in where)
-        for name, address in islice(named, choice, choice + 1):
-            found.setdefault(name, []).append({"address": address, "port": door[1]})
+    for family, port in doors:
+        asked = ((origin.name, _forbidden(host, origin, known, family, port)) for origin in origins)
+        able = ((name, address) for name, address in asked if address is not None)
+        for name, address in islice(able, choice, choice + 1):
+            found.setdefault(name, []).append({"address": address, "port": port})
     for name, targets in found.items():
         yield {"origin": name, "targets": targets}
 
