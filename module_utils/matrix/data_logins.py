@@ -158,13 +158,11 @@ def refused_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[
     ``results`` are those of the module ``data_login_probe``, in a loop of tasks. What nobody could ask for is no refusal, nor is
     silence where ``knocks``, results of ``neighbour_knock``, were answered past the origin's own packet filter.
     """
-    answered = {(row["address"], row["port"]) for knock in knocks for row in knock.get("answers", ()) if row["answer"] == "open"}
     found = {}
-    for _kind, user, (_host, address, port), _hop, code, words in _rows(results):
-        if code in ("admitted", TAKEN, *_NOTHING) or (code == _SILENT and (address, port) in answered):
-            continue
-        meaning = MEANINGS[code][2] if code in MEANINGS else code
-        found[user, ":" in address, address] = f"{user} at {address}: {meaning}{f' ({words})' if words else ''}"
+    for _kind, user, (_host, address, _port), _hop, code, words in _asked(results, knocks):
+        if code not in ("admitted", TAKEN):
+            meaning = MEANINGS[code][2] if code in MEANINGS else code
+            found[user, ":" in address, address] = f"{user} at {address}: {meaning}{f' ({words})' if words else ''}"
     return [found[place] for place in sorted(found)]
 
 
@@ -179,10 +177,13 @@ def silent_data(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"origin": origin, "targets": targets} for origin, targets in found.items()]
 
 
-def data_tried(results: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether the data server was asked at all, whatever it said."""
-    return any(row[4] not in _NOTHING for row in _rows(results))
+def data_tried(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]] = ()) -> bool:
+    """Return whether the data server was asked at all, whatever it said. ``knocks`` are as in ``refused_data``."""
+    return bool(_asked(results, knocks))
 
 
-def _rows(results: Iterable[Mapping[str, Any]]) -> list[Sequence[Any]]:
-    return [row for result in results for row in result.get("made", ())]
+def _asked(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]]) -> list[Sequence[Any]]:
+    """Return the rows that say something of the data server."""
+    answered = {(row["address"], row["port"]) for knock in knocks for row in knock.get("answers", ()) if row["answer"] == "open"}
+    rows: list[Sequence[Any]] = [row for result in results for row in result.get("made", ())]
+    return [row for row in rows if row[4] not in _NOTHING and not (row[4] == _SILENT and tuple(row[2][1:]) in answered)]

@@ -148,6 +148,8 @@ def test_silence_is_the_data_servers_unless_a_knock_past_the_nodes_own_filter_is
     ]
     assert refused_data(results, [{"answers": answers}]) == ["sato at 2001:db8::1: no answer to the connect"]
     assert len(refused_data(results, [{"unreachable": True}])) == 2
+    assert data_tried(results[:1])
+    assert not data_tried(results[:1], [{"answers": answers}])
     assert silent_data([{"origin": "x"}, {"unreachable": True}]) == []
 
 
