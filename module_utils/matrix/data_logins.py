@@ -95,7 +95,8 @@ def _at(account: str, endpoint: Endpoint, port: str) -> list[str]:
 def node_outcome(attempt: Attempt, ran: Ran) -> Outcome:
     """Return what sftp from a node came to. Where nobody got as far as to ask the data server, nothing was tried."""
     told = [match.groups() for match in _SAID.finditer(ran.stderr)]
-    rest = Ran(ran.status, ran.stdout, _SAID.sub("", ran.stderr))
+    # So ssh calls whoever is behind a program that connects for it.
+    rest = Ran(ran.status, ran.stdout, _SAID.sub("", ran.stderr).replace("UNKNOWN port 65535", attempt.endpoint.host))
     if ("connected", None) in told:
         return client_outcome(attempt, rest, "")
     failed = [int(number) for _word, number in told if number]

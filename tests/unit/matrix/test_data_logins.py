@@ -104,6 +104,11 @@ def test_only_what_the_data_server_did_counts(stdout: str, stderr: str, status: 
     assert "relay" not in outcome.words
 
 
+def test_who_hung_up_is_called_by_name() -> None:
+    stderr = HERE + THERE + "debug1: Server accepts key: /x\nConnection closed by UNKNOWN port 65535\n"
+    assert node_outcome(LISTING, Ran(255, "", stderr)).words == "Connection closed by data1"
+
+
 def test_a_public_key_is_taken_or_not() -> None:
     attempt = Attempt("ssh", PLACE, "sato")
     denied = "sato@192.0.2.72: Permission denied (publickey).\n"
