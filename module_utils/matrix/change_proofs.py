@@ -9,23 +9,33 @@ from typing import Any
 from ..fabric import access, factors
 from ..fabric.access import Persona
 from ..fabric.model import FAMILIES, Fabric, Family, Host
-from ..fabric.paths import ways_in
+from ..fabric.paths import Path, paths, ways_in
 from .attempts import SSH_PORT, Endpoint, OriginPlan, plan_to_data
 from .outcomes import MEANINGS
 from .plan import Reach, reach
+
+_LOOKED_AT = 16
+"""Pairs of account and node of which the best two are taken: a fabric may have thousands."""
 
 
 def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return for each managed host that enforces what is to be tried, in lists.
 
     ``accounts`` are ``{login_server, account}``: at most one for each login server from which somebody marked ``probe`` may go
-    on to the host. ``strangers`` are ``{origin, targets}``: for each family one ``{address, port}``, from a host on a segment
-    of the host's that may not even connect to its sshd. Hosts of others come first, since their own packet filter isn't ours.
+    on to the host. ``strangers`` are ``{origin, targets}``: for each family and each sshd that is for people or data one
+    ``{address, port}``, from a host on a segment of the host's that may not even connect to it. Hosts of others come first, since
+    their own packet filter isn't ours, and then who may connect to none of these.
     ``other_strangers`` come from another host, where there is one: the first may be down. ``own_logins``, of a login server,
     are ``{origin, account, plan}``: somebody marked ``probe`` who may come there with a key of their own, from where, and what
     ``login_probe`` is to try: as far as the question, where a code is asked for. Who must show a security key is left out,
     since nobody can show that one unattended. ``certificates``, of a signer, are ``{login_server, account}``: for whom one is
     asked for. Nobody goes on or asks from the login servers that a run does ``without``: their keys are taken nowhere.
+
+    Of a data server, ``data_logins`` are ``{login_server, account, node, endpoints}``: somebody marked ``probe`` who may go on
+    from there to a node and read data here from it, and one ``{address, port}`` for each family. ``data_origins`` are ``{origin,
+    account, endpoints}``: from where somebody may read data, where operators get to. Of both there are two at most, since a
+    machine may be off. ``data_answers`` are ``{user, address}``: whom its sshd and PAM have to let in, by one of their addresses
+    of each family.
     """
     known, ways = reach(fabric), ways_in(fabric)
     origins = sorted((h for h in fabric.hosts.values() if h.name in ways), key=lambda h: h.managed)
@@ -34,8 +44,9 @@ def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, di
             "accounts": [way for way in _accounts(fabric, host) if way["login_server"] not in without],
             "own_logins": list(_own_logins(fabric, host)),
             "certificates": [way for way in _certificates(fabric, host) if way["login_server"] not in without],
-            "strangers": list(_strangers(host, origins, known, 0)),
-            "other_strangers": list(_strangers(host, origins, known, 1)),
+            "strangers": list(_strangers(fabric, host, origins, known, 0)),
+            "other_strangers": list(_strangers(fabric, host, origins, known, 1)),
+            **_data(fabric, host, [origin.name for origin in sorted(origins, key=lambda h: not h.managed)], without),
         }
         for host in fabric.managed_hosts
         if host.enforce
@@ -79,6 +90,60 @@ def _certificates(fabric: Fabric, host: Host) -> Iterator[dict[str, Any]]:
             yield {"login_server": server.name, "account": names[0]}
 
 
+def _data(fabric: Fabric, host: Host, reached: Sequence[str], without: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return how it is tried whether accounts get to data of a host, from hosts that are ``reached`` by operators, best first."""
+    if not access.is_data_server(fabric, host):
+        return {}
+    servers = [server for server in access.login_servers(fabric) if server.name not in without]
+    # Who has no login server has no key for data either.
+    with_key = {account.name for server in servers for account in access.accounts_on(fabric, server)}
+    able = [account for account in access.data_accounts_on(fabric, host) if account.name in with_key]
+    arriving = [path for flow in fabric.flows_to(host, access.DATA) for path in paths(fabric, flow) if path.target == host.name]
+    by_way: dict[tuple[str, str], list[Path]] = {}
+    for account in sorted(able, key=lambda a: not a.probe):
+        for path in access.declared_data(fabric, Persona("account", account.name), host, arriving):
+            by_way.setdefault((account.name, path.origin), []).append(path)
+    first = {origin: (name, origin) for name, origin in reversed(by_way)}
+    near = [first[origin] for origin in reached if origin in first]
+    answers: dict[tuple[str, Family], str] = {}
+    for (name, _origin), ways in by_way.items():
+        for path in ways:
+            answers.setdefault((name, path.family), str(path.source))
+    return {
+        "data_logins": list(_data_logins(fabric, servers, by_way)),
+        "data_origins": [
+            {"origin": way[1], "account": way[0], "endpoints": _data_endpoints(fabric, by_way[way])} for way in near[:2]
+        ],
+        "data_answers": [{"user": name, "address": address} for (name, _family), address in answers.items()],
+    }
+
+
+def _data_logins(
+    fabric: Fabric, servers: Sequence[Host], by_way: Mapping[tuple[str, str], Sequence[Path]]
+) -> Iterator[dict[str, Any]]:
+    """Yield each server with the node and the account that serve best; where there is one server only, another node as well."""
+    found: list[dict[str, Any]] = []
+    able = (way for way in by_way if fabric.accounts[way[0]].probe and fabric.hosts[way[1]].managed)
+    for name, node in islice(able, _LOOKED_AT):
+        ways = {path.origin for path in access.declared_logins(fabric, Persona("account", name), fabric.hosts[node])}
+        found += [
+            {"login_server": server.name, "account": name, "node": node, "endpoints": _data_endpoints(fabric, by_way[name, node])}
+            for server in servers
+            if server.managed and server.name in ways
+        ]
+    if found:
+        yield found[0]
+        others = sorted(
+            found[1:], key=lambda way: (way["login_server"] == found[0]["login_server"], way["node"] == found[0]["node"])
+        )
+        yield from others[:1]
+
+
+def _data_endpoints(fabric: Fabric, ways: Sequence[Path]) -> list[dict[str, Any]]:
+    addresses = {path.family: str(path.destination) for path in reversed(ways)}
+    return [{"address": addresses[f], "port": fabric.services[access.DATA].port} for f in FAMILIES if f in addresses]
+
+
 def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return in words the logins over ssh that results of ``login_probe`` made in vain: address and what was said.
 
@@ -95,23 +160,28 @@ def refused_logins(results: Iterable[Mapping[str, Any]]) -> list[str]:
     return [found[place] for place in sorted(found)]
 
 
-def _strangers(host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:
-    """Yield the ``choice``-th (from 0) stranger of each family."""
+def _strangers(fabric: Fabric, host: Host, origins: Sequence[Host], known: Reach, choice: int) -> Iterator[dict[str, Any]]:
+    """Yield the ``choice``-th (from 0) stranger of each family and port."""
+    doors = [(family, SSH_PORT) for family in FAMILIES]
+    if access.is_data_server(fabric, host):
+        doors += [(family, fabric.services[access.DATA].port) for family in FAMILIES]
+        # One that may come to none of them knocks at all at the same time.
+        origins = sorted(origins, key=lambda o: (o.managed, [_forbidden(host, o, known, *door) for door in doors].count(None)))
     found: dict[str, list[dict[str, Any]]] = {}
-    for family in FAMILIES:
-        asked = ((origin.name, _forbidden(host, origin, known, family)) for origin in origins)
+    for family, port in doors:
+        asked = ((origin.name, _forbidden(host, origin, known, family, port)) for origin in origins)
         able = ((name, address) for name, address in asked if address is not None)
         for name, address in islice(able, choice, choice + 1):
-            found.setdefault(name, []).append({"address": address, "port": SSH_PORT})
+            found.setdefault(name, []).append({"address": address, "port": port})
     for name, targets in found.items():
         yield {"origin": name, "targets": targets}
 
 
-def _forbidden(host: Host, origin: Host, known: Reach, family: Family) -> str | None:
-    """Return an address of ``host`` that ``origin`` is next to and may not log in at."""
+def _forbidden(host: Host, origin: Host, known: Reach, family: Family, port: int) -> str | None:
+    """Return an address of ``host`` that ``origin`` is next to and may not come to ``port`` at."""
     for attachment in host.attachments:
         address = str(attachment.address(family))
         near = origin.name != host.name and origin.attachment(attachment.segment) is not None
-        if near and (origin.name, address, SSH_PORT) not in known.open_ports:
+        if near and (origin.name, address, port) not in known.open_ports:
             return address
     return None

@@ -1,4 +1,4 @@
-"""Mistakes that lock everybody out of a host, in rounds: one for each host and round."""
+"""Mistakes that lock everybody out of a host, in rounds: one for each host and round; and some that shut accounts out of data."""
 
 from __future__ import annotations
 
@@ -102,6 +102,37 @@ MORE_ROUNDS: tuple[tuple[Mistake, ...], ...] = (
         Mistake("sshd's program can't be started", "infra1", "systemctl stop ssh; systemctl mask ssh.service ssh.socket"),
         Mistake("all of /etc/ssh removed", "data1", "rm -rf /etc/ssh; systemctl restart ssh"),
         Mistake("power cut, with PAM denying all", "login1", "echo 'auth required pam_deny.so' >/etc/pam.d/sshd", power_cut=True),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class NoData:
+    """What somebody does as root on a data server; ``words`` are those by which the run that finds it says what is wrong."""
+
+    name: str
+    script: str
+    words: str
+
+
+RELOAD = "systemctl reload kakehashi-data-sshd"
+# None of them shuts an operator out.
+WITHOUT_DATA: tuple[NoData, ...] = (
+    NoData(
+        "AllowUsers of nobody",
+        f"sed -i 's/^AllowUsers .*/AllowUsers nobody/' /etc/ssh/sshd_config_data; {RELOAD}",
+        "sshd took none of the keys",
+    ),
+    NoData("keys that sshd can't read", "chmod 700 /etc/ssh/authorized_keys_data.d", "sshd took none of the keys"),
+    NoData(
+        "the data port filtered",
+        "nft insert rule inet kakehashi input tcp dport 2022 drop",
+        "no answer to the connect",
+    ),
+    NoData(
+        "PAM denies all",
+        "sed -i '1i account required pam_deny.so' /etc/pam.d/kakehashi-data-sshd",
+        "sshd took the key, PAM closed the session",
     ),
 )
 

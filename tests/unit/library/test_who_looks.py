@@ -12,6 +12,8 @@ ONLY_READ = {
     "audit_chain",
     "audit_report",
     "bypass_attempts",
+    "data_answers",
+    "data_login_probe",
     "effective_access",
     "host_key_signature",  # what it makes is kept by another module, on another host
     "host_survey",

@@ -71,6 +71,52 @@ def test_nothing_is_tried_by_way_of_login_servers_that_a_run_does_without(fabric
     assert found["mdx1"]["strangers"] == change_proofs(fabric)["mdx1"]["strangers"]
 
 
+DATA = [{"address": "192.0.2.72", "port": 2022}, {"address": "2001:db8:0:2102::12", "port": 2022}]
+
+
+def test_strangers_knock_at_the_data_port_as_well(fabric: Fabric) -> None:
+    [stranger], [other] = (change_proofs(fabric)["data1"][part] for part in ("strangers", "other_strangers"))
+    assert stranger["targets"] == [{**place, "port": port} for port in (22, 2022) for place in DATA]
+    assert {target["port"] for target in other["targets"]} == {22, 2022}
+    assert stranger["origin"] != other["origin"]
+
+
+def test_who_may_come_to_data_does_not_knock_there(fabric: Fabric) -> None:
+    for host in ("data1", "data2"):
+        for part in ("strangers", "other_strangers"):
+            asked = {stranger["origin"] for stranger in change_proofs(fabric)[host][part]}
+            assert asked.isdisjoint(fabric.groups["mdx_nodes"]), host
+
+
+def test_an_account_reads_data_from_a_node_that_it_may_log_in_to(fabric: Fabric) -> None:
+    first, second = change_proofs(fabric)["data1"]["data_logins"]
+    assert first == {"login_server": "login1", "account": "sato", "node": "mdx1", "endpoints": DATA}
+    assert second == {**first, "node": "mdx2"}
+    assert [way["account"] for way in change_proofs(fabric)["data2"]["data_logins"]] == ["suzuki", "suzuki"]
+    assert "data_logins" not in change_proofs(fabric)["mdx1"]
+
+
+def test_only_accounts_that_are_marked_log_in_and_others_are_asked_about(fabric: Fabric) -> None:
+    unmarked = {name: replace(account, probe=False) for name, account in fabric.accounts.items()}
+    found = change_proofs(replace(fabric, accounts=unmarked))["data1"]
+    assert found["data_logins"] == []
+    assert [(way["origin"], way["account"]) for way in found["data_origins"]] == [("mdx1", "sato"), ("mdx2", "sato")]
+    assert found["data_origins"][0]["endpoints"] == DATA
+
+
+def test_the_host_is_asked_about_each_account_by_both_families(fabric: Fabric) -> None:
+    answers = change_proofs(fabric)["data1"]["data_answers"]
+    assert {answer["user"] for answer in answers} == {"sato", "suzuki", "kato"}
+    assert len(answers) == 6
+    assert {"user": "suzuki", "address": "192.0.2.101"} in answers
+
+
+def test_without_login_servers_nobody_has_a_key_for_data(fabric: Fabric) -> None:
+    found = change_proofs(fabric, ["login1"])["data1"]
+    assert (found["data_logins"], found["data_origins"], found["data_answers"]) == ([], [], [])
+    assert found["strangers"] == change_proofs(fabric)["data1"]["strangers"]
+
+
 def test_logins_in_vain_are_told() -> None:
     made = [
         ["tcp", "", ["login1", "192.0.2.10", 22], None, "connected", ""],
