@@ -174,9 +174,9 @@ def _waiting(step: Step, silent: Sequence[str]) -> str:
 def _uncertified(unseen: Sequence[str]) -> str:
     names = sorted(set(unseen))
     return (
-        f"the old key is kept, because by which key {listed(names)} show what certifies them could not be read, though they are "
-        "not off: run again when that is mended, or do without, and they are known by their keys alone until playbooks/site.yml "
-        f"has run there: -e '{{\"rotate_without\": [{', '.join(names)}]}}'"
+        f"the old key is kept, because the certificates of {listed(names)} could not be read, though they are not off: run "
+        "again when that is mended, or do without, and they are known by their host keys alone until playbooks/site.yml has run "
+        f"there: -e '{{\"rotate_without\": [{', '.join(names)}]}}'"
     )
 
 
@@ -202,7 +202,7 @@ def table(pairs: Sequence[Pair], takers: Sequence[Taker], prints: Mapping[str, s
     strange = [bearer for bearer in bearers if bearer.shows and bearer.shows not in held]
     lines += [f"{b.host} shows a certificate by {prints.get(b.shows or '', '-')}, which no holder has" for b in strange]
     if unread := [bearer.host for bearer in bearers if bearer.shows is None]:
-        lines.append(f"by which key {listed(unread)} are certified could not be read")
+        lines.append(f"the certificates of {listed(unread)} could not be read")
     return lines
 
 

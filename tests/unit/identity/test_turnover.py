@@ -117,7 +117,7 @@ def test_a_host_whose_certificate_was_not_read_though_it_is_not_off_is_waited_fo
     bearers = [shows("mdx1", "K2"), shows("mdx2", None)]
     found = decide([SWITCHED], BOTH, 1, bearers=bearers)
     assert found.step == "forget"
-    assert found.refusal.startswith("the old key is kept, because by which key mdx2 show")
+    assert found.refusal.startswith("the old key is kept, because the certificates of mdx2 could not be read")
     assert "'{\"rotate_without\": [mdx2]}'" in found.refusal
     assert decide([SWITCHED], BOTH, 1, ["mdx2"], bearers=bearers).refusal == ""
 
@@ -137,7 +137,7 @@ def test_the_table_tells_whom_a_key_certifies() -> None:
         "ca1 on ca1: in use two, 0.0 days; certifies mdx2",
         "    before one; certifies mdx1",
         "mdx3 shows a certificate by zero, which no holder has",
-        "by which key mdx4 are certified could not be read",
+        "the certificates of mdx4 could not be read",
     ]
 
 
