@@ -199,7 +199,9 @@ def table(pairs: Sequence[Pair], takers: Sequence[Taker], prints: Mapping[str, s
             if told not in lines:
                 lines.append(told)
     held = {key for pair in pairs for key in pair.keys}
-    strange = [bearer for bearer in bearers if bearer.shows and bearer.shows not in held]
+    # While a holder is not read, it may be the one.
+    read = all(pair.current for pair in pairs)
+    strange = [bearer for bearer in bearers if read and bearer.shows and bearer.shows not in held]
     lines += [f"{b.host} shows a certificate by {prints.get(b.shows or '', '-')}, which no holder has" for b in strange]
     if unread := [bearer.host for bearer in bearers if bearer.shows is None]:
         lines.append(f"the certificates of {listed(unread)} could not be read")

@@ -139,6 +139,10 @@ def test_the_table_tells_whom_a_key_certifies() -> None:
         "mdx3 shows a certificate by zero, which no holder has",
         "the certificates of mdx4 could not be read",
     ]
+    assert table([SWITCHED, Pair("ca2", "ca2", "")], [], {}, bearers)[-2:] == [
+        "ca2 on ca2: in use -, not read",
+        "the certificates of mdx4 could not be read",
+    ], "it may be ca2's"
 
 
 @dataclass
