@@ -18,7 +18,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
-            "host_authority_lines": host_certificates.known_lines,
+            "host_authority_lines": host_certificates.lines_of_each,
             "identity_program": sources.program,
             "signing_policy": sources.policy,
             "signing_client_keys": sources.client_keys,

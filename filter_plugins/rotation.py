@@ -11,7 +11,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from plugin_utils import rotation
 from plugin_utils.filters import filters_of
 
-NAMES = ("rotation_decision", "rotation_left", "rotation_only", "rotation_pairs", "rotation_paths", "rotation_proofs")
+NAMES = (
+    "certificate_proofs",
+    "rotation_decision",
+    "rotation_left",
+    "rotation_only",
+    "rotation_pairs",
+    "rotation_paths",
+    "rotation_proofs",
+)
 
 
 class FilterModule:

@@ -35,8 +35,19 @@ options:
     description: The certificate of that key, where there is one. It counts where it is in date and for the name that ssh has.
     type: str
     default: ""
+  authority:
+    description: The public key of who will certify the host, where there is no O(certificate) by it yet.
+    type: str
+    default: ""
+  authorities:
+    description:
+      - O(current) and O(following) are keys that certify hosts. In O(file) lines marked C(@cert-authority) follow then, and no
+        others; nothing is asked.
+    type: bool
+    default: false
   file:
     description: A file of known hosts, which gets a line of O(following) behind each of O(current). Without it none is written.
+      Marked lines are left alone, but for O(authorities).
     type: path
   state:
     description: With V(replaced) O(file) then loses those of O(current), and nothing is asked.
@@ -67,16 +78,16 @@ RETURN = r"""
 known:
   description: Whether it would.
   type: bool
-  returned: with state V(asked)
+  returned: with state V(asked) of a host
 name:
   description: The name by which ssh looks the host up.
   type: str
-  returned: with state V(asked)
+  returned: with state V(asked) of a host
 files:
   description: The files in which it looks.
   type: list
   elements: str
-  returned: with state V(asked)
+  returned: with state V(asked) of a host
 """
 
 import os
@@ -98,6 +109,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "current": {"type": "str", "required": True},
     "following": {"type": "str", "required": True},
     "certificate": {"type": "str", "default": ""},
+    "authority": {"type": "str", "default": ""},
+    "authorities": {"type": "bool", "default": False},
     "file": {"type": "path"},
     "state": {"type": "str", "choices": ["asked", "replaced"], "default": "asked"},
 }
@@ -116,7 +129,7 @@ def main() -> None:
         before, after = _file(given, current, following)
         if before != after and not module.check_mode:
             _write(_path(given), after)
-        answer = _asked(given, following) if given["state"] == "asked" else {}
+        answer = _asked(given, following) if given["state"] == "asked" and not given["authorities"] else {}
     except (CertificateError, AskError) as error:
         module.fail_json(msg=f"Whether the next key of {given['host']} would be believed is not known: {error}.")
     except OSError as error:
@@ -127,11 +140,10 @@ def main() -> None:
 def _file(given: dict[str, Any], current: str, following: str) -> tuple[str, str]:
     if not given["file"]:
         return "", ""
-    text = _path(given).read_text(encoding="utf-8")
-    if given["state"] == "asked":
-        return text, with_next(text, current, following)
-    # Under a name that came to the file meanwhile, the next key may have no line yet.
-    return text, without(with_next(text, current, following), current)
+    text, marker = _path(given).read_text(encoding="utf-8"), "@cert-authority" if given["authorities"] else ""
+    both = with_next(text, current, following, marker)
+    # When the old one goes, under a name that came to the file meanwhile the next key may have no line yet.
+    return text, both if given["state"] == "asked" else without(both, current, marker)
 
 
 def _path(given: dict[str, Any]) -> Path:
@@ -161,7 +173,7 @@ def _asked(given: dict[str, Any], following: str) -> dict[str, Any]:
     lines: list[str] = []
     for file in files:
         lines += run(["ssh-keygen", "-F", where.name, "-f", file], AskError).stdout.splitlines()
-    authority = ""
+    authority = plain(given["authority"]) if given["authority"].strip() else ""
     if given["certificate"].strip():
         authority = authority_of(read(given["certificate"]), following, where.principal, time.time())
     return {"known": believes(lines, following, authority), "name": where.name, "files": list(where.files)}

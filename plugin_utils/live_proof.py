@@ -14,7 +14,7 @@ from module_utils.adoption.people import sudo_findings, users
 from module_utils.fabric.access import login_servers, signers
 from module_utils.fabric.model import Fabric
 from module_utils.fabric.views import HOST_AUTHORITIES, host_view, host_views
-from module_utils.identity.host_certificates import Needed, known_lines
+from module_utils.identity.host_certificates import Needed, lines_of_each
 from module_utils.identity.host_pairs import SECOND
 from module_utils.matrix.drift import (
     NETWORK,
@@ -35,6 +35,7 @@ from module_utils.matrix.effective import (
     DEFAULTS,
     HOST_AUTHORITY,
     HOST_CERTIFICATE,
+    OTHER_HOST_AUTHORITY,
     PACKAGE_UNITS,
     REVOKED,
     RULESET,
@@ -80,7 +81,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
     """Yield all drift of managed hosts: running ruleset, files, and what the proof finds over both."""
     made = MadeKeys(onward_keys(fabric, effective), signing_keys(fabric, effective), authorities(fabric, effective))
     views, renderer = host_views(fabric), Renderer(made=made)
-    certify = _public_keys([host.name for host in signers(fabric)], effective, f"{HOST_AUTHORITY}.pub")
+    certify = host_authorities(fabric, effective)
     for name, settings in effective.items():
         if not fabric.hosts[name].enforce:
             continue
@@ -111,7 +112,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
             yield from revocations_drift(name, revoked, settings["revoked"])
         # Without all signers it isn't known whose certificates are good.
         if certify is not None:
-            yield from known_by_drift(name, settings, views[name], arguments, list(certify.values()))
+            yield from known_by_drift(name, settings, views[name], arguments, certify)
         try:
             yield from strangers_drift(name, settings, views[name], arguments)
         except (AttributeError, LookupError, TypeError, ValueError):
@@ -122,18 +123,28 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
 
 
 def known_by_drift(
-    host: str, settings: Mapping[str, Any], view: Mapping[str, Any], overrides: Mapping[str, Any], authorities: Sequence[str]
+    host: str,
+    settings: Mapping[str, Any],
+    view: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    authorities: Sequence[Sequence[str]],
 ) -> Iterator[Drift]:
-    """Yield how the certificate that a host shows, and whose it believes as a login server, differ from what is declared."""
+    """Yield how the certificate that a host shows, and whose it believes as a login server, differ from what is declared.
+
+    ``authorities`` are the keys of each signer, the one in use first. A second one, which it has while its key is replaced, may
+    be believed and may have certified the host.
+    """
     wanted = {**{f"host_certificate_{name}": value for name, value in view.get("host_certificate", {}).items()}, **overrides}
     files = {path: text for path, text in settings["files"].items() if path == HOST_AUTHORITIES}
     believed = "login_server" in view and "host_certificate" in view
-    lines = {HOST_AUTHORITIES: known_lines(authorities, wanted["host_certificate_known"])} if believed else {}
+    there = files.get(HOST_AUTHORITIES, "")
+    keys = [[each[0], *(key for key in each[1:] if blob(key) in there)] for each in authorities]
+    lines = {HOST_AUTHORITIES: lines_of_each(keys, wanted["host_certificate_known"])} if believed else {}
     yield from files_drift(host, lines, files, (HOST_AUTHORITIES,))
-    keys = [key for key in settings.get("host_keys", ()) if key.startswith("ssh-ed25519 ")]
-    if "host_certificate" in view and keys:
+    shown = [key for key in settings.get("host_keys", ()) if key.startswith("ssh-ed25519 ")]
+    if "host_certificate" in view and shown:
         principals, days = wanted["host_certificate_principals"], wanted["host_certificate_days"]
-        needed = Needed(keys[0], tuple(principals), tuple(authorities), int(days))
+        needed = Needed(shown[0], tuple(principals), tuple(key for each in authorities for key in each), int(days))
         yield from certificate_drift(host, settings["files"].get(HOST_CERTIFICATE, ""), needed, time.time())
 
 
@@ -158,6 +169,19 @@ def signing_keys(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str]
 def authorities(fabric: Fabric, effective: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the signers' public keys, as found; ``None`` where one was not read."""
     return _public_keys([host.name for host in signers(fabric)], effective, PUBLIC)
+
+
+def host_authorities(fabric: Fabric, effective: Mapping[str, Any]) -> list[list[str]] | None:
+    """Return the public keys by which each signer certifies hosts, as found, the one in use first; two while it is replaced.
+
+    ``None`` where a signer was not read.
+    """
+    names = [host.name for host in signers(fabric)]
+    current = _public_keys(names, effective, f"{HOST_AUTHORITY}.pub")
+    if current is None:
+        return None
+    beside = _public_keys_read(names, effective, f"{OTHER_HOST_AUTHORITY}.pub")
+    return [[key, *([beside[name]] if name in beside else [])] for name, key in current.items()]
 
 
 def _public_keys(hosts: Sequence[str], effective: Mapping[str, Any], path: str) -> dict[str, str] | None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from module_utils.fabric.views import View
+from module_utils.fabric.views import HOST_AUTHORITIES, HOST_CERTIFICATE, View
+from module_utils.identity.fields import CertificateError, Fields
+from module_utils.identity.host_certificates import read
 from module_utils.identity.host_pairs import SECOND
-from module_utils.identity.turnover import DAY, Pair, Taker, decide, stale, table
+from module_utils.identity.turnover import DAY, Bearer, Pair, Taker, decide, stale, table
 
-KINDS = ("authority", "onward", "host")
+KINDS = ("authority", "onward", "host", "host_authority")
 _AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
+_HOST_AUTHORITY = "/var/lib/kakehashi-host-authority/host_ca"
 _ONWARD = "/etc/kakehashi/onward"
 _TRUSTED = "/etc/ssh/kakehashi-user-authorities"
 _LOGIN_KEYS, _DATA_KEYS = "/etc/ssh/authorized_keys.d", "/etc/ssh/authorized_keys_data.d"
@@ -30,15 +34,17 @@ def rotation_pairs(views: Views, kind: str, host: str) -> list[dict[str, str]]:
     if kind == "host":
         enforced = view.get("managed") and view.get("login_restriction", {}).get("enforce")
         return [{"subject": host, "path": _HOST, "second": SECOND}] if enforced else []
-    if kind == "authority":
-        return [{"subject": host, "path": _AUTHORITY}] if "certificate_authority" in view else []
+    if kind in ("authority", "host_authority"):
+        path = _AUTHORITY if kind == "authority" else _HOST_AUTHORITY
+        return [{"subject": host, "path": path}] if "certificate_authority" in view else []
     accounts = view.get("login_server", {}).get("accounts", ())
     return [{"subject": f"{a['name']}@{host}", "path": f"{_ONWARD}/{a['name']}/id_ed25519"} for a in accounts]
 
 
 def rotation_paths(views: Views, kind: str, host: str) -> list[str]:
-    """Return the files by which a host takes keys of this kind."""
-    return list(dict.fromkeys(path for path, _subjects, _own in _taking(views, kind, host)))
+    """Return the files by which a host takes keys of this kind, and the certificate that it shows by one."""
+    shows = [HOST_CERTIFICATE] if _certified_by(views, kind, host) else []
+    return [*dict.fromkeys(path for path, _subjects, _own in _taking(views, kind, host)), *shows]
 
 
 def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
@@ -62,7 +68,8 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     ``present`` are the hosts that have not failed in this run; ``before`` is the decision before this one in the run. ``known``
     are fingerprints of keys that holders had in this run, ``began`` of those that they had at first. ``replaced`` tells by host
     which of the known ones are still taken though no holder has them now: what this run replaced, and nobody by hand before it.
-    ``kept`` are hosts whose key in use was there at first, and has none that follows.
+    ``kept`` are hosts whose key in use was there at first, and has none that follows. ``certified`` are hosts that show a
+    certificate by a key that a holder has, which is good now; ``uncertified`` those of which it could not be read.
     """
     before = before or {}
     answers = {host: hostvars[host] if host in present else {} for host in views}
@@ -79,12 +86,14 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
     bounds = {name: shown_days if shown_days is not None else shown(views[name]) for name in views}
     young = [name for name, days_shown in _shown(answers) if days_shown < bounds[name]] if kind == "host" else []
     young = [name for name in young if name not in left_alone]
-    found = decide(pairs, takers, days, without, young)
+    certificates = {host: _certificate(answers[host]) for host in views if _certified_by(views, kind, host)}
+    bearers = [_bearer(views, host, answers[host], certificates[host]) for host in certificates]
+    found = decide(pairs, takers, days, without, young, bearers)
     held = {key for pair in pairs for key in pair.keys}
     left = {
         taker.host: {_fingerprint(key) for t in takers if t.host == taker.host for key in stale(t, pairs)} for taker in takers
     }
-    keys = held | {key for taker in takers for key in stale(taker, pairs)}
+    keys = held | {key for taker in takers for key in stale(taker, pairs)} | {b.shows for b in bearers if b.shows}
     known = {*before.get("known", ()), *map(_fingerprint, held)}
     began = set(before.get("began", known))
     return {
@@ -97,8 +106,10 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
         "kept": [p.subject for p in pairs if not p.following and _fingerprint(p.current) in began] if kind == "host" else [],
         "replaced": {host: sorted(prints & set(before.get("known", ()))) for host, prints in left.items()},
         "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
+        "certified": [host for host, each in certificates.items() if each and each.authority in held and _in_date(each)],
+        "uncertified": [bearer.host for bearer in bearers if bearer.shows is None],
         "waiting": _waiting({name: bounds[name] for name in sorted(young)}),
-        "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}),
+        "table": table(pairs, takers, {key: _fingerprint(key) for key in keys}, bearers),
     }
 
 
@@ -115,7 +126,13 @@ def rotation_left(found: Mapping[str, Any], days: float, without: Sequence[str] 
     if step == "forget":
         return ""
     silent = ", ".join(host for host in found["silent"] if host not in without)
-    return f"{silent} could not be read and may still take old keys: run again when that is mended" if silent else ""
+    left = [f"{silent} could not be read and may still take old keys: run again when that is mended"] if silent else []
+    if unseen := ", ".join(host for host in found.get("uncertified", ()) if host not in without):
+        left.append(
+            f"{unseen} could not be read and may show a certificate by an old key, which nobody believes any more: it is known "
+            "by its host key until this, or playbooks/site.yml, is run when it is back"
+        )
+    return "; ".join(left)
 
 
 def rotation_proofs(
@@ -134,6 +151,29 @@ def rotation_proofs(
     return [{**way, "host": host} for host, tried in known.items() for way in tried.get("accounts", ()) if proves(host, way)]
 
 
+def certificate_proofs(
+    views: Views, proofs: Mapping[str, Any], host: str, certified: Sequence[str], silent: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Return the logins (``login_server``, ``account``, ``host``) by which hosts are known by certificate alone.
+
+    Those from ``host`` where that is a login server, all where it is a signer, else those to it; only to hosts that are
+    ``certified``, and from no login server that is ``silent``.
+    """
+    view = views.get(host, {})
+
+    def proves(target: str, way: Mapping[str, str]) -> bool:
+        if "certificate_authority" in view or target == host:
+            return True
+        return way["login_server"] == host
+
+    def known(target: str, way: Mapping[str, str]) -> bool:
+        believed = views.get(way["login_server"], {}).get("host_certificate", {}).get("known", ())
+        return target in believed and way["login_server"] not in silent
+
+    tried = {name: proofs.get(name, {}).get("accounts", ()) for name in certified}
+    return [{**way, "host": name} for name, ways in tried.items() for way in ways if proves(name, way) and known(name, way)]
+
+
 def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
     """Yield each file that takes keys: its path, the subjects whose keys it takes, and keys that are declared for it."""
     view = views.get(host, {})
@@ -144,6 +184,11 @@ def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset
     if kind == "authority":
         if restriction.get("signers") and restriction.get("enforce"):
             yield _TRUSTED, frozenset(restriction["signers"]), frozenset()
+        return
+    if kind == "host_authority":
+        certificate = view.get("host_certificate", {})
+        if "login_server" in view and certificate.get("signers") and certificate.get("known"):
+            yield HOST_AUTHORITIES, frozenset(certificate["signers"]), frozenset()
         return
     rooms = ((_LOGIN_KEYS, restriction.get("users", ()) if restriction.get("enforce") else ()),)
     for directory, users in (*rooms, (_DATA_KEYS, view.get("data_server", {}).get("accounts", ()))):
@@ -163,6 +208,35 @@ def _knowing(views: Views, host: str) -> Iterator[tuple[str, frozenset[str], fro
         for name in [each["name"] for each in names]:
             if rotation_pairs(views, "host", name):
                 yield path, frozenset({name}), frozenset()
+
+
+def _certified_by(views: Views, kind: str, host: str) -> frozenset[str]:
+    """Return the signers that may have certified a host, where their keys are of this kind."""
+    signers = views.get(host, {}).get("host_certificate", {}).get("signers", ()) if kind == "host_authority" else ()
+    return frozenset(signers)
+
+
+def _certificate(known: Mapping[str, Any]) -> Fields | None:
+    """Return what a host's certificate says; nothing where it was not read, is not there, or can't be judged."""
+    lines = known.get("__rotation_taken", {}).get("stdout_lines") or ()
+    line = next((line for line in lines if line.startswith(f"{HOST_CERTIFICATE}:")), "")
+    try:
+        return read(line.removeprefix(f"{HOST_CERTIFICATE}:")) if line else None
+    except CertificateError:
+        return None
+
+
+def _bearer(views: Views, host: str, known: Mapping[str, Any], found: Fields | None) -> Bearer:
+    held, taken = known.get("__rotation_held", {}), known.get("__rotation_taken", {})
+    signers = _certified_by(views, "host_authority", host)
+    if taken.get("rc") not in (0, 1, 2):
+        # A host that failed in this run is not off: of it nothing is known here.
+        return Bearer(host, signers, None, off=bool(held.get("unreachable") or taken.get("unreachable")))
+    return Bearer(host, signers, found.authority if found else "")
+
+
+def _in_date(found: Fields) -> bool:
+    return found.begins <= time.time() < found.ends
 
 
 def _made_for(views: Views, account: str) -> frozenset[str]:
@@ -185,6 +259,8 @@ def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Ite
             yield Taker(host, subjects, None)
             continue
         there = [line.removeprefix(f"{path}:") for line in lines if line.startswith(f"{path}:")]
+        if kind == "host_authority":
+            there = [line for line in there if line.startswith("@cert-authority ")]
         if kind == "host":
             there = [line for line in there if subjects & set(line.split(" ")[0].split(","))]
         yield Taker(host, subjects, frozenset(_keys(there)) - own)

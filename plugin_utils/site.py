@@ -9,7 +9,7 @@ from typing import Any
 
 from module_utils.fabric.problems import listed
 from module_utils.fabric.views import View
-from module_utils.identity.host_certificates import ending, known_lines
+from module_utils.identity.host_certificates import ending, lines_of_each
 from module_utils.matrix.change_proofs import change_proofs
 
 from .inventory import load_fabric
@@ -88,7 +88,7 @@ def sessions_refused(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[
 
 
 def operators_known_hosts(
-    views: Mapping[str, View], authorities: Mapping[str, str], host_keys: Mapping[str, Sequence[str]]
+    views: Mapping[str, View], authorities: Mapping[str, Sequence[str]], host_keys: Mapping[str, Sequence[str]]
 ) -> str:
     """Return known hosts for operators: the authorities for all that show certificates, and beside them the keys that are known.
 
@@ -97,4 +97,4 @@ def operators_known_hosts(
     reached = {name: view["host_certificate"]["principals"] for name, view in views.items() if "host_certificate" in view}
     names = [name for principals in reached.values() for name in principals]
     keys = (f"{','.join(reached[host])} {' '.join(key.split()[:2])}\n" for host in reached for key in host_keys.get(host, ()))
-    return known_lines(authorities.values(), list(dict.fromkeys(names))) + "".join(keys)
+    return lines_of_each(authorities.values(), list(dict.fromkeys(names))) + "".join(keys)

@@ -97,6 +97,14 @@ def known_lines(authorities: Iterable[str], names: Sequence[str]) -> str:
     return "".join(f"@cert-authority {','.join(names)} {plain(line)}\n" for line in authorities)
 
 
+def lines_of_each(authorities: Iterable[Iterable[str]], names: Sequence[str]) -> str:
+    """Return the same of authorities that have several keys each.
+
+    Sorted within each, so that two keys that change places leave the lines as they are.
+    """
+    return known_lines((line for each in authorities for line in sorted(each)), names)
+
+
 def ending(shown: Mapping[str, str], now: float, seconds: float) -> str:
     """Return in one sentence whose certificates (lines by host) end within ``seconds``; nothing where none does."""
     soon: list[str] = []

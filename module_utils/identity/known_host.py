@@ -50,26 +50,35 @@ def believes(lines: Iterable[str], key: str, authority: str = "") -> bool:
     return plainly or any(words[0] == "@cert-authority" and authority and _key(words) == authority for words in found)
 
 
-def with_next(text: str, current: str, following: str) -> str:
-    """Return known hosts with a line for the next key behind each that has the one in use; marked lines are left alone."""
+def with_next(text: str, current: str, following: str, marker: str = "") -> str:
+    """Return known hosts with a line for the next key behind each that has the one in use.
+
+    Only lines with this ``marker`` count, such as ``@cert-authority``; without one those that have none.
+    """
     lines = text.splitlines()
-    have = {_names(line) for line in lines if _key(line.split()) == following}
+    have = {_names(line) for line in lines if _is_of(line, following, marker)}
     made: list[str] = []
     for line in lines:
         made.append(line)
-        if _key(line.split()) == current and _names(line) not in have and not line.startswith(("@", "#")):
+        if _is_of(line, current, marker) and _names(line) not in have:
             made.append(f"{_names(line)} {following}")
     return "".join(f"{line}\n" for line in made)
 
 
-def without(text: str, old: str) -> str:
-    """Return known hosts without lines of a key; marked lines are left alone."""
-    kept = [line for line in text.splitlines() if line.startswith(("@", "#")) or _key(line.split()) != old]
-    return "".join(f"{line}\n" for line in kept)
+def without(text: str, old: str, marker: str = "") -> str:
+    """Return known hosts without lines of a key that have this ``marker``."""
+    return "".join(f"{line}\n" for line in text.splitlines() if not _is_of(line, old, marker))
+
+
+def _is_of(line: str, key: str, marker: str) -> bool:
+    words = line.split()
+    return _key(words) == key and not line.startswith("#") and (words[0] if words[0].startswith("@") else "") == marker
 
 
 def _names(line: str) -> str:
-    return line.split(" ", 1)[0]
+    """Return what stands before the key: the names, behind a marker where there is one."""
+    words = line.split()
+    return " ".join(words[: 2 if words[0].startswith("@") else 1])
 
 
 def _key(words: list[str]) -> str:

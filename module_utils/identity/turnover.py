@@ -3,6 +3,9 @@
 A pair lies with its holder, who uses it; a second one may lie beside it. Takers are the hosts (or files of hosts) that take
 keys. Nothing else is kept anywhere, so whoever reads the same state goes on with the same step. A holder uses no key
 that a taker lacks, and the key before goes only when every taker has the one in use.
+
+Keys that certify hosts have bearers besides: hosts that show what was signed by one of them. They are certified anew by the
+key in use before the one before it goes.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ from typing import Literal
 
 from ..fabric.problems import listed
 
-Step = Literal["make", "take", "switch", "forget", "withdraw", "done"]
-STEPS: tuple[Step, ...] = ("make", "take", "switch", "forget", "withdraw")
+Step = Literal["make", "take", "switch", "certify", "forget", "withdraw", "done"]
+STEPS: tuple[Step, ...] = ("make", "take", "switch", "certify", "forget", "withdraw")
 DAY = 86400
 
 
@@ -45,6 +48,19 @@ class Taker:
 
 
 @dataclass(frozen=True)
+class Bearer:
+    """A host that shows a certificate by one of ``subjects``: ``shows`` is who signed it, empty where there is none.
+
+    ``shows`` is ``None`` where it could not be read; ``off`` tells that the host was out of reach, which nobody waits for.
+    """
+
+    host: str
+    subjects: frozenset[str]
+    shows: str | None
+    off: bool = False
+
+
+@dataclass(frozen=True)
 class Decision:
     """The next step, the subjects and hosts it concerns, and why it can't be made (empty where it can)."""
 
@@ -55,7 +71,12 @@ class Decision:
 
 
 def decide(
-    pairs: Sequence[Pair], takers: Sequence[Taker], days: float, without: Collection[str] = (), resting: Collection[str] = ()
+    pairs: Sequence[Pair],
+    takers: Sequence[Taker],
+    days: float,
+    without: Collection[str] = (),
+    resting: Collection[str] = (),
+    bearers: Sequence[Bearer] = (),
 ) -> Decision:
     """Return the next step. Pairs of ``days`` or older are due; of hosts to do ``without`` nothing is waited for.
 
@@ -65,22 +86,33 @@ def decide(
     if missing:
         return Decision("done", refusal=_unread(missing))
     asked = [taker for taker in takers if taker.host not in without]
+    shown = [bearer for bearer in bearers if bearer.host not in without]
     found: dict[Step, list[Pair]] = {step: [] for step in (*STEPS, "done")}
     for pair in pairs:
         step = _step_of(pair, pairs, asked, days)
+        mine = (bearer for bearer in shown if pair.subject in bearer.subjects)
+        if step not in ("take", "switch") and any(outdated(bearer, pairs) for bearer in mine):
+            step = "certify"
         found["done" if step == "switch" and pair.subject in resting else step].append(pair)
     # A replacement that is past its middle is ended first: else a key made a moment ago would be due again.
-    order: tuple[Step, ...] = ("take", "switch", "forget", "withdraw", "make")
-    if found["make"] and not found["forget"] and not found["withdraw"]:
+    order: tuple[Step, ...] = ("take", "switch", "certify", "forget", "withdraw", "make")
+    if found["make"] and not any(found[step] for step in ("certify", "forget", "withdraw")):
         order = STEPS
     chosen = next((step for step in order if found[step]), None)
-    return Decision("done") if chosen is None else _decision(chosen, found[chosen], pairs, asked)
+    return Decision("done") if chosen is None else _decision(chosen, found[chosen], pairs, asked, shown)
 
 
 def stale(taker: Taker, pairs: Sequence[Pair]) -> frozenset[str]:
     """Return the keys that a taker takes though no holder has them."""
     known = frozenset(key for pair in pairs if pair.subject in taker.subjects for key in pair.keys)
     return (taker.takes or frozenset()) - known
+
+
+def outdated(bearer: Bearer, pairs: Sequence[Pair]) -> bool:
+    """Return whether a host shows a certificate by a key that is to go, or that no holder has."""
+    mine = [pair for pair in pairs if pair.subject in bearer.subjects]
+    good = {pair.current for pair in mine} | {pair.beside for pair in mine if pair.following}
+    return bool(bearer.shows) and bearer.shows not in good
 
 
 def _step_of(pair: Pair, pairs: Sequence[Pair], takers: Sequence[Taker], days: float) -> Step:
@@ -95,7 +127,9 @@ def _step_of(pair: Pair, pairs: Sequence[Pair], takers: Sequence[Taker], days: f
     return "make" if pair.age >= days * DAY else "done"
 
 
-def _decision(step: Step, concerned: Sequence[Pair], pairs: Sequence[Pair], takers: Sequence[Taker]) -> Decision:
+def _decision(
+    step: Step, concerned: Sequence[Pair], pairs: Sequence[Pair], takers: Sequence[Taker], bearers: Sequence[Bearer]
+) -> Decision:
     subjects = tuple(pair.subject for pair in concerned)
     theirs = [taker for taker in takers if taker.subjects & set(subjects)]
     if step == "take":
@@ -103,10 +137,15 @@ def _decision(step: Step, concerned: Sequence[Pair], pairs: Sequence[Pair], take
         return Decision(step, subjects, tuple(dict.fromkeys(hosts)))
     if step == "withdraw":
         return Decision(step, subjects, tuple(dict.fromkeys(t.host for t in theirs if stale(t, pairs))))
+    if step == "certify":
+        return Decision(step, subjects, tuple(b.host for b in bearers if b.subjects & set(subjects) and outdated(b, pairs)))
     holders = tuple(dict.fromkeys(pair.holder for pair in concerned))
     silent = [taker.host for taker in theirs if taker.takes is None]
     if step in ("switch", "forget") and silent:
         return Decision(step, subjects, holders, _waiting(step, silent))
+    unseen = [b.host for b in bearers if b.subjects & set(subjects) and b.shows is None and not b.off]
+    if step == "forget" and unseen:
+        return Decision(step, subjects, holders, _uncertified(unseen))
     return Decision(step, subjects, holders)
 
 
@@ -132,23 +171,46 @@ def _waiting(step: Step, silent: Sequence[str]) -> str:
     )
 
 
-def table(pairs: Sequence[Pair], takers: Sequence[Taker], prints: Mapping[str, str]) -> list[str]:
+def _uncertified(unseen: Sequence[str]) -> str:
+    names = sorted(set(unseen))
+    return (
+        f"the old key is kept, because the certificates of {listed(names)} could not be read, though they are not off: run "
+        "again when that is mended, or do without, and they are known by their host keys alone until playbooks/site.yml has run "
+        f"there: -e '{{\"rotate_without\": [{', '.join(names)}]}}'"
+    )
+
+
+def table(pairs: Sequence[Pair], takers: Sequence[Taker], prints: Mapping[str, str], bearers: Sequence[Bearer] = ()) -> list[str]:
     """Return lines that tell which keys are where and how old they are; ``prints`` are fingerprints by key."""
     lines = []
     for pair in pairs:
         age = f"{pair.age / DAY:.1f} days" if pair.current else "not read"
         lines.append(
-            f"{pair.subject} on {pair.holder}: in use {prints.get(pair.current, '-')}, {age}{_taken(pair, takers, pair.current)}"
+            f"{pair.subject} on {pair.holder}: in use {prints.get(pair.current, '-')}, {age}"
+            f"{_taken(pair, takers, pair.current)}{_shown(bearers, pair.current)}"
         )
         if pair.beside:
             role = "next" if pair.following else "before"
-            lines.append(f"    {role} {prints.get(pair.beside, '-')}{_taken(pair, takers, pair.beside)}")
+            told = f"{_taken(pair, takers, pair.beside)}{_shown(bearers, pair.beside)}"
+            lines.append(f"    {role} {prints.get(pair.beside, '-')}{told}")
     for taker in takers:
         for key in sorted(stale(taker, pairs)):
             told = f"{taker.host} still takes {prints.get(key, '-')} for {listed(sorted(taker.subjects))}, which no holder has"
             if told not in lines:
                 lines.append(told)
+    held = {key for pair in pairs for key in pair.keys}
+    # While a holder is not read, it may be the one.
+    read = all(pair.current for pair in pairs)
+    strange = [bearer for bearer in bearers if read and bearer.shows and bearer.shows not in held]
+    lines += [f"{b.host} shows a certificate by {prints.get(b.shows or '', '-')}, which no holder has" for b in strange]
+    if unread := [bearer.host for bearer in bearers if bearer.shows is None]:
+        lines.append(f"the certificates of {listed(unread)} could not be read")
     return lines
+
+
+def _shown(bearers: Sequence[Bearer], key: str) -> str:
+    mine = [bearer.host for bearer in bearers if bearer.shows == key and key]
+    return f"; certifies {listed(mine)}" if mine else ""
 
 
 def _taken(pair: Pair, takers: Sequence[Taker], key: str) -> str:

@@ -11,7 +11,18 @@ from ..identity.fields import CertificateError
 from ..identity.host_certificates import DAY, Needed, fault, left, read
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from ..proof.layer2 import EVERY_VLAN, Port
-from .effective import ALARM, AUTHORITY, DATA_SETS, DEFAULTS, HOST_AUTHORITY, HOST_CERTIFICATE, REVOKED, RULESET, SIGNING_PRIVATE
+from .effective import (
+    ALARM,
+    AUTHORITY,
+    DATA_SETS,
+    DEFAULTS,
+    HOST_AUTHORITY,
+    HOST_CERTIFICATE,
+    OTHER_HOST_AUTHORITY,
+    REVOKED,
+    RULESET,
+    SIGNING_PRIVATE,
+)
 
 PACKET_FILTER, SSHD, PAM, KEYS, NETWORK, SWITCH = "packet filter", "sshd", "PAM", "keys", "network", "switch"
 SUDO, RECORDING = "sudo", "recording"
@@ -109,7 +120,8 @@ def _reader(path: str) -> str:
     """Return the group that may read a private key, or nothing where the file is none."""
     if path.startswith(ONWARD) and path.endswith("/id_ed25519"):
         return path.removeprefix(ONWARD).partition("/")[0]
-    return {SIGNING_PRIVATE: "root", HOST_AUTHORITY: "root", AUTHORITY: SIGNING_USER}.get(path, "")
+    roots = dict.fromkeys((SIGNING_PRIVATE, HOST_AUTHORITY, OTHER_HOST_AUTHORITY), "root")
+    return {**roots, AUTHORITY: SIGNING_USER}.get(path, "")
 
 
 def revocations_drift(host: str, wanted: Collection[str], seen: Collection[str] | None) -> Iterator[Drift]:

@@ -32,6 +32,8 @@ ONWARD_PRIVATE = "/etc/kakehashi/onward/*/id_ed25519"
 SIGNING_PUBLIC = "/etc/kakehashi/signing/id_ed25519.pub"
 AUTHORITY = "/var/lib/kakehashi-authority/user_ca"
 HOST_AUTHORITY = "/var/lib/kakehashi-host-authority/host_ca"
+OTHER_HOST_AUTHORITY = "/var/lib/.other-kakehashi-host-authority/host_ca"
+"""The pair beside it, while it is replaced."""
 HOST_CERTIFICATE = "/etc/ssh/ssh_host_ed25519_key-cert.pub"
 SIGNING_PRIVATE = SIGNING_PUBLIC.removesuffix(".pub")
 REVOKED = "/etc/ssh/kakehashi-revoked-keys"
@@ -39,7 +41,7 @@ ALARM = "/usr/local/sbin/kakehashi-break-glass"
 """What PAM runs when a sealed credential is used."""
 DATA_SETS = "/usr/local/sbin/kakehashi-data-sets"
 """What PAM runs at each login to data."""
-_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, HOST_AUTHORITY, REVOKED)
+_CLOSED = (ONWARD_PRIVATE, SIGNING_PRIVATE, AUTHORITY, HOST_AUTHORITY, OTHER_HOST_AUTHORITY, REVOKED)
 """Private keys, and a list that is no text: owner and mode alone are looked at."""
 FILES = (
     RULESET,
@@ -68,6 +70,7 @@ FILES = (
     SIGNING_PUBLIC,
     f"{AUTHORITY}.pub",
     f"{HOST_AUTHORITY}.pub",
+    f"{OTHER_HOST_AUTHORITY}.pub",
     HOST_CERTIFICATE,
     "/etc/ssh/kakehashi-host-authorities",
     DEFAULTS,

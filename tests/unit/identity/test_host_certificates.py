@@ -155,9 +155,11 @@ def test_authorities_are_believed_for_named_hosts_only() -> None:
 
 def test_operators_know_authorities_and_keys() -> None:
     views = {"mdx1": {"host_certificate": {"principals": ["mdx1", "192.0.2.101"]}}, "exp1": {}}
-    text = operators_known_hosts(views, {"ca1": stand_in("ca1")}, {"mdx1": [f"{stand_in('mdx1')} root@mdx1"], "exp1": ["x y"]})
+    pair, other = sorted([stand_in("ca1"), stand_in("next")]), stand_in("ca2")
+    keys = {"ca1": pair[::-1], "ca2": [other]}
+    text = operators_known_hosts(views, keys, {"mdx1": [f"{stand_in('mdx1')} root@mdx1"], "exp1": ["x y"]})
     assert text.splitlines() == [
-        f"@cert-authority mdx1,192.0.2.101 {stand_in('ca1')}",
+        *(f"@cert-authority mdx1,192.0.2.101 {key}" for key in (*pair, other)),
         f"mdx1,192.0.2.101 {stand_in('mdx1')}",
     ]
 

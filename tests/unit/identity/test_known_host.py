@@ -16,6 +16,8 @@ from tests.support.modules import call
 
 K1, K2, K3, CA = ("ssh-ed25519 " + word for word in ("AAAA1", "AAAA2", "AAAA3", "AAAACA"))
 
+K1_OF_A_HOST = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGU+E/UJqTmFQoXbID/3D62NoV4V0Yveehx16nI8fjfN"
+
 
 @pytest.mark.parametrize(
     ("settings", "name", "principal"),
@@ -84,6 +86,22 @@ def test_known_hosts_follow_and_forget() -> None:
         f"@revoked mdx9 {K1}",
         f"mdx2 {K3}",
     ]
+
+
+def test_lines_of_authorities_follow_where_they_are_meant_and_nowhere_else() -> None:
+    text = f"# {K1}\n@cert-authority mdx1,192.0.2.1 {K1} ca1\n\nmdx1 {K1}\n@revoked * {K1}\n"
+    after = with_next(text, K1, K2, "@cert-authority")
+    assert after.splitlines() == [
+        f"# {K1}",
+        f"@cert-authority mdx1,192.0.2.1 {K1} ca1",
+        f"@cert-authority mdx1,192.0.2.1 {K2}",
+        "",
+        f"mdx1 {K1}",
+        f"@revoked * {K1}",
+    ]
+    assert with_next(after, K1, K2, "@cert-authority") == after
+    left = [f"# {K1}", f"@cert-authority mdx1,192.0.2.1 {K2}", "", f"mdx1 {K1}", f"@revoked * {K1}"]
+    assert without(after, K1, "@cert-authority").splitlines() == left
 
 
 @pytest.fixture
@@ -168,3 +186,18 @@ def test_a_name_that_came_to_the_file_later_keeps_the_host_known(tmp_path: Path,
     known.write_text(f"mdx1 {first}\nmdx1 {second}\nnode1 {first}\n")
     assert ask(tmp_path, keys, file=str(known), state="replaced")["changed"]
     assert known.read_text() == f"mdx1 {second}\nnode1 {second}\n"
+
+
+def test_an_authority_that_will_certify_the_host_counts_and_its_lines_follow(tmp_path: Path, keys: list[str]) -> None:
+    known = tmp_path / "known"
+    first, second = (" ".join(key.split()[:2]) for key in keys)
+    known.write_text(f"@cert-authority mdx1 {first}\nmdx1 {first}\n")
+    host = {"current": K1_OF_A_HOST, "following": K1_OF_A_HOST}
+    assert ask(tmp_path, keys, **host, authority=keys[0])["known"] is True
+    assert ask(tmp_path, keys, **host, authority=keys[1])["known"] is False
+    followed = ask(tmp_path, keys, file=str(known), authorities=True)
+    assert (followed["changed"], "known" in followed) == (True, False)
+    assert known.read_text() == f"@cert-authority mdx1 {first}\n@cert-authority mdx1 {second}\nmdx1 {first}\n"
+    assert ask(tmp_path, keys, **host, authority=keys[1])["known"] is True
+    assert ask(tmp_path, keys, file=str(known), authorities=True, state="replaced")["changed"]
+    assert known.read_text() == f"@cert-authority mdx1 {second}\nmdx1 {first}\n"

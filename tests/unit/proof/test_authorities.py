@@ -110,6 +110,7 @@ def test_nobody_but_login_servers_asks_a_signer() -> None:
 
 
 HOST_CA = stand_in("host authority")
+HOST_PUBLIC = "/var/lib/kakehashi-host-authority/host_ca.pub"
 SIGNING = {"address": "192.0.2.207", "port": 2200, "programs": [{"path": "/usr/sbin/sshd", "sshd": True}]}
 
 
@@ -132,7 +133,7 @@ def as_found(**changed: Any) -> dict[str, Any]:
         }
     found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}
     found["login1"]["files"]["/etc/kakehashi/signing/id_ed25519.pub"] = f"{stand_in('login1')} login1 asks\n"
-    found[SIGNER]["files"]["/var/lib/kakehashi-host-authority/host_ca.pub"] = f"{HOST_CA}\n"
+    found[SIGNER]["files"][HOST_PUBLIC] = f"{HOST_CA}\n"
     found["login1"]["files"][HOST_AUTHORITIES] = known_lines([HOST_CA], host_views(fabric)["login1"]["host_certificate"]["known"])
     found[SIGNER] |= {"listening": [SIGNING], "daemons": ["/usr/local/sbin/kakehashi-sign-sshd -D -f /etc/ssh/sshd_config_sign"]}
     found[SIGNER] |= changed
@@ -176,6 +177,28 @@ def test_whose_host_certificates_a_login_server_believes_is_compared() -> None:
     found = as_found()
     found[NODE]["files"][HOST_AUTHORITIES] = f"@cert-authority * {OTHER}"
     assert f"{NODE}: keys: {HOST_AUTHORITIES}:1: nothing of ours put this file here" in drift(found)[0]
+
+
+def test_both_host_authorities_are_good_while_one_is_replaced_and_no_longer() -> None:
+    known = host_views(twin()[0])["login1"]["host_certificate"]["known"]
+    other = "/var/lib/.other-kakehashi-host-authority/host_ca"
+    following = stand_in("next host authority")
+    both = known_lines(sorted([HOST_CA, following]), known)
+    found = as_found()
+    found[SIGNER]["files"][f"{other}.pub"] = f"{following} a comment\n"
+    assert drift(found) == [], "not taken yet"
+    found["login1"]["files"][HOST_AUTHORITIES] = both
+    assert drift(found) == []
+    found[SIGNER]["files"][f"{other}.pub"], found[SIGNER]["files"][HOST_PUBLIC] = f"{HOST_CA}\n", f"{following}\n"
+    assert drift(found) == [], "in the other's place"
+    found["login1"]["files"][HOST_AUTHORITIES] = known_lines([HOST_CA], known)
+    assert any("login1: keys: /etc/ssh/kakehashi-host-authorities:1: lacks" in text for text in drift(found)), "the one in use"
+    found["login1"]["files"][HOST_AUTHORITIES] = both
+    del found[SIGNER]["files"][f"{other}.pub"]
+    assert any("has '@cert-authority " in text for text in drift(found)), "nobody has it any more"
+    # The private half is root's alone, in either place.
+    found[SIGNER]["owned"] = {other: (0, 0, 0o604)}
+    assert any(f"{other}: others than root can read it" in text for text in drift(found))
 
 
 def test_a_host_without_its_certificate_is_named() -> None:
