@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from module_utils.people.system import fuse_mounts
 from tests.twin.machine import wait_until
 from tests.twin.validated import Validated
 from twin.cgroups import Groups
@@ -32,6 +33,8 @@ PATIENCE = 120  # seconds that a login over two hops may take on a busy machine
 SSH = ("ssh", "-n", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=60")
 RECORDER = "/usr/bin/python3 .*/kakehashi-record"
 SLEEPS = "sleep 900[.]25"
+MOUNT = Path(__file__).parents[1] / "fuse_mount.py"
+MOUNTED = "/home/sato/data of others"
 STAYS = "exec ssh -n -T -o BatchMode=yes mdx1 'sleep 900.25'"
 
 
@@ -78,6 +81,28 @@ class People:
         process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, text=True, start_new_session=True)
         wait_until(lambda: self.running("mdx1", SLEEPS) > there, PATIENCE)
         return process
+
+    @contextlib.contextmanager
+    def mount(self, host: str) -> Iterator[None]:
+        """Have sato mount something by FUSE on a host, served by a process of sato's."""
+        self.twin("exec", host, "--", "install", "-d", "-o", "sato", MOUNTED)
+        words = (sys.executable, "-m", "twin", "--name", self.twin.name, "exec", host, "--", "python3", "-", "3001", MOUNTED)
+        with MOUNT.open() as program:
+            process = subprocess.Popen(words, stdin=program, stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            wait_until(lambda: self.mounts(host) == [MOUNTED] or process.poll() is not None, PATIENCE)
+            assert process.poll() is None, "nothing serves it"
+            yield
+        finally:
+            self.twin.attempt("exec", host, "--", "umount", "--lazy", MOUNTED)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self.twin("exec", host, "--", "rmdir", MOUNTED)
+
+    def mounts(self, host: str) -> list[str]:
+        """Where sato has mounted something on a host."""
+        return fuse_mounts(self.twin("exec", host, "--", "cat", "/proc/self/mountinfo")).get(3001, [])
 
     def running(self, host: str, pattern: str) -> int:
         """How many processes on a host have such a command line."""
@@ -152,6 +177,16 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
     for name in ("kato", "mori"):
         there = people.log_in(name, "ssh -n -T -o BatchMode=yes mdx1 id -un")
         assert there.stdout == f"{name}\n", there.stderr
+
+
+def test_what_a_removed_account_mounted_is_gone_with_what_serves_it(people: People) -> None:
+    people.declare(BEFORE)
+    with people.mount("mdx1"):
+        there = people.twin.attempt("exec", "mdx1", "--", "runuser", "-u", "sato", "--", "ls", MOUNTED)
+        assert there.returncode == 0, there.stderr
+        done = people.declare(CHANGED)
+        assert (people.mounts("mdx1"), people.processes("mdx1", 3001)) == ([], [])
+        assert re.search(rf"unmount {MOUNTED}: .*mdx1", done.stdout), done.stdout
 
 
 def test_the_next_run_brings_back_and_finds_nothing_more(people: People) -> None:
