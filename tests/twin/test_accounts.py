@@ -161,7 +161,7 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
         assert people.running("login1", RECORDER) == 1, "it is not recorded"
         with people.mount("mdx1"):
             done = people.declare(CHANGED)
-            # An attempt that begins at that moment, and not only one after SECONDS, is refused; what is left is looked at beside it.
+            # An attempt that begins at that moment, and not only one after SECONDS, is refused; what is left is seen beside it.
             with ThreadPoolExecutor(1) as pool:
                 attempt = pool.submit(people.log_in, "sato")
                 left = what_stays(people, session)
