@@ -21,7 +21,7 @@ from module_utils.proof.prove import prove
 
 from .evidence import write_private
 from .inventory import load_fabric
-from .render import render_fabric
+from .render import decides, render_fabric
 
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
@@ -73,7 +73,8 @@ def objections(sources: Sequence[str | Path]) -> list[str]:
 
 def _with_places(fabric: Fabric, findings: Iterable[Finding]) -> Iterator[str]:
     """Yield the findings in words; a host's first of each kind says where the inventory sets role arguments for it itself."""
-    places = {host.name: listed([f"{o.variable} ({o.place})" for o in host.overrides], _PLACES) for host in fabric.managed_hosts}
+    own = {host.name: [o for o in host.overrides if decides(o)] for host in fabric.managed_hosts}
+    places = {name: listed([f"{o.variable} ({o.place})" for o in overrides], _PLACES) for name, overrides in own.items()}
     seen = set()
     for finding in findings:
         words, place = str(finding), places[finding.host]
