@@ -29,8 +29,8 @@ ALONE = ("-F", "none", "-n", "-T", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=
 TRUSTING = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=30")
 # As the signer's for login1, but of hours: no clock decides what is seen here.
 SIGN = f"""
-cd $(mktemp -d) && cat >key.pub
-ssh-keygen -q -s {AUTHORITY} -I sato@login1 -n sato -V -1m:+6h -z 1 -O clear -O permit-pty key.pub
+cd "$(mktemp -d)" && cat >key.pub && install -m 600 {AUTHORITY} authority
+ssh-keygen -q -s authority -I sato@login1 -n sato -V -1m:+6h -z 1 -O clear -O permit-pty key.pub
 cat key-cert.pub; rm -r "$PWD"
 """
 SESSION = "sleep 36000.75"
