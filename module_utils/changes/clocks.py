@@ -54,7 +54,8 @@ def judged(readings: Mapping[str, Reading], deciding: Collection[str], bound: fl
     if not off:
         return Clocks()
     if len(off) == len(readings) > 1 and max(off.values()) - min(off.values()) <= _ALIKE:
-        said = _words(-min(off.values(), key=abs))
+        least = -min(off.values(), key=abs)
+        said = f"{_words(least)}{' of' if least > 0 else ''}"
         return Clocks(told=f"This machine's clock is {said} those of all {len(off)} hosts that were asked: set this one right")
     wrong = {host: ahead for host, ahead in off.items() if host in deciding and abs(ahead) > bound}
     others = {host: ahead for host, ahead in off.items() if host not in wrong}
@@ -64,15 +65,15 @@ def judged(readings: Mapping[str, Reading], deciding: Collection[str], bound: fl
 def _refusal(wrong: Mapping[str, float], bound: float) -> str:
     enough = math.ceil(max(map(abs, wrong.values()))) + _ROOM
     return (
-        f"Nothing was changed on any host: {_named(wrong)} this machine's clock, and beyond {math.ceil(bound)} s certificates "
-        f"that are made are not good yet, or no more, where they are shown: {_MEND}, or this machine's where that one is wrong, "
+        f"Nothing was changed on any host: {_named(wrong)}, by this machine's clock, and beyond {math.ceil(bound)} s "
+        f"certificates are not good yet, or no more, where they are shown: {_MEND}, or this machine's where that one is wrong, "
         f"then run again; to change all the same: -e change_clock_skew_seconds={enough}"
     )
 
 
 def _warning(off: Mapping[str, float]) -> str:
     return (
-        f"{_named(off)} this machine's clock: certificates and codes may be refused there, and the times in its journal are "
+        f"{_named(off)}, by this machine's clock: certificates and codes may be refused there, and the times in its journal are "
         f"wrong: {_MEND}"
     )
 
@@ -83,4 +84,4 @@ def _named(off: Mapping[str, float]) -> str:
 
 
 def _words(ahead: float) -> str:
-    return f"{math.floor(abs(ahead))} s {'ahead of' if ahead > 0 else 'behind'}"
+    return f"{math.floor(abs(ahead))} s {'ahead' if ahead > 0 else 'behind'}"

@@ -37,12 +37,12 @@ def test_right_clocks_are_not_spoken_of() -> None:
     assert judged({}, []) == Clocks()
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(600, "599 s ahead of"), (-600, "598 s behind")])
+@pytest.mark.parametrize(("ahead", "words"), [(600, "599 s ahead"), (-600, "598 s behind")])
 def test_where_the_clock_decides_it_is_refused_in_one_sentence(ahead: int, words: str) -> None:
     found = judged({"login1": reading(0), "ca1": reading(ahead), "mdx1": reading(0)}, ["login1", "ca1"])
     assert found.told == ""
     assert found.refused.startswith(
-        f"Nothing was changed on any host: the clock of ca1 is {words} this machine's clock, and beyond 60 s "
+        f"Nothing was changed on any host: the clock of ca1 is {words}, by this machine's clock, and beyond 60 s "
     )
     assert "timedatectl" in found.refused
     assert "-e change_clock_skew_seconds=605" in found.refused or "-e change_clock_skew_seconds=604" in found.refused
@@ -51,15 +51,15 @@ def test_where_the_clock_decides_it_is_refused_in_one_sentence(ahead: int, words
 def test_what_it_names_lets_the_run_begin_and_tells_all_the_same() -> None:
     readings = {"login1": reading(0), "ca1": reading(600)}
     assert judged(readings, ["ca1"], 605) == Clocks(told=judged(readings, []).told)
-    assert judged(readings, ["ca1"], 605).told.startswith("the clock of ca1 is 599 s ahead of this machine's clock: ")
+    assert judged(readings, ["ca1"], 605).told.startswith("the clock of ca1 is 599 s ahead, by this machine's clock: ")
 
 
 def test_a_host_that_has_to_be_changed_to_be_mended_is_told_only() -> None:
     found = judged({"login1": reading(-90), "mdx1": reading(7200), "mdx2": reading(-40), "data1": reading(0)}, ["login1"], 60)
-    assert "the clock of login1 is 88 s behind this machine's clock" in found.refused
+    assert "the clock of login1 is 88 s behind, by this machine's clock" in found.refused
     assert "mdx" not in found.refused
     assert found.told.startswith(
-        "the clock of mdx1 is 7199 s ahead of and the clock of mdx2 is 38 s behind this machine's clock: "
+        "the clock of mdx1 is 7199 s ahead and the clock of mdx2 is 38 s behind, by this machine's clock: "
     )
 
 
