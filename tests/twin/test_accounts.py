@@ -83,8 +83,8 @@ class People:
         return process
 
     @contextlib.contextmanager
-    def mount(self, host: str) -> Iterator[None]:
-        """Have sato mount something by FUSE on a host, served by a process of sato's, and list it."""
+    def mount(self, host: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Have sato mount something by FUSE on a host, served by a process of sato's (which is yielded), and list it."""
         self.twin("exec", host, "--", "install", "-d", "-o", "sato", MOUNTED)
         words = (sys.executable, "-m", "twin", "--name", self.twin.name, "exec", host, "--", "python3", "-", "3001", MOUNTED)
         with MOUNT.open() as program:
@@ -93,7 +93,7 @@ class People:
             wait_until(lambda: self.mounts(host) == [MOUNTED] or process.poll() is not None, PATIENCE)
             there = self.twin.attempt("exec", host, "--", "runuser", "-u", "sato", "--", "ls", MOUNTED)
             assert (process.poll(), there.returncode) == (None, 0), there.stderr
-            yield
+            yield process
         finally:
             self.twin.attempt("exec", host, "--", "umount", "--lazy", MOUNTED)
             with contextlib.suppress(ProcessLookupError):
@@ -159,7 +159,7 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
     session = people.stay("sato")
     try:
         assert people.running("login1", RECORDER) == 1, "it is not recorded"
-        with people.mount("mdx1"):
+        with people.mount("mdx1") as served:
             done = people.declare(CHANGED)
             # An attempt that begins at that moment, and not only one after SECONDS, is refused; what is left is seen beside it.
             with ThreadPoolExecutor(1) as pool:
@@ -167,7 +167,7 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
                 left = what_stays(people, session)
                 refused = attempt.result()
             assert left == {}, f"{SECONDS} s after the run this was left"
-            assert people.mounts("mdx1") == []
+            assert (people.mounts("mdx1"), served.wait(SECONDS) != 0) == ([], True)
         assert {host: words for host in HOSTS if (words := people.processes(host, 3001))} == {}, "the new attempt left something"
     finally:
         leave(session)
