@@ -29,6 +29,8 @@ class FilterModule:
             "fabric_stage": site.fabric_stage,
             "fabric_known_hosts": site.fabric_known_hosts,
             "certificates_ending": site.certificates_ending,
+            "clocks": site.clocks,
+            "goes_by_time": site.goes_by_time,
             "sessions_refused": site.sessions_refused,
             "let_in_by": site.let_in_by,
             "takes_operators_certificates": site.takes_operators_certificates,

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from module_utils.fabric.model import Fabric
-from module_utils.fabric.problems import FabricError
+from module_utils.fabric.problems import FabricError, listed
 from module_utils.proof.admins import extra_admins
-from module_utils.proof.findings import Kind, Proof
+from module_utils.proof.findings import Finding, Kind, Proof
 from module_utils.proof.prove import prove
 
 from .evidence import write_private
 from .inventory import load_fabric
-from .render import render_fabric
+from .render import decides, render_fabric
 
 STAND_IN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43
 """Stands for a person's key where the inventory names none yet, as the twin's does."""
 _SHOWN = 200
+_PLACES = 3
 _NEVER_APPLIED: tuple[Kind, ...] = (
     "extra_login",
     "extra_admin",
@@ -67,7 +68,20 @@ def objections(sources: Sequence[str | Path]) -> list[str]:
         for f in _proof(fabric).findings
         if (f.kind in _NEVER_APPLIED and f.host in enforcing) or (f.kind == "missing_login" and f.host in closing)
     ]
-    return list(dict.fromkeys(str(finding) for finding in findings))
+    return list(_with_places(fabric, {str(finding): finding for finding in findings}.values()))
+
+
+def _with_places(fabric: Fabric, findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield the findings in words; a host's first of each kind says where the inventory sets role arguments for it itself."""
+    own = {host.name: [o for o in host.overrides if decides(o)] for host in fabric.managed_hosts}
+    places = {name: listed([f"{o.variable} ({o.place})" for o in overrides], _PLACES) for name, overrides in own.items()}
+    seen = set()
+    for finding in findings:
+        words, place = str(finding), places[finding.host]
+        if place and place not in words and (finding.host, finding.kind) not in seen:
+            seen.add((finding.host, finding.kind))
+            words = f"{words} (set for {finding.host} in the inventory itself: {place})"
+        yield words
 
 
 def _proof(fabric: Fabric) -> Proof:

@@ -102,7 +102,7 @@ class Renderer:
         ``overrides`` stand in for the view's arguments as in a run. Raises ``NotRenderedError`` for one whose value isn't
         known or isn't of the shape that its role takes.
         """
-        return self._guarded(self._host, view, [o for o in overrides if _matters(o)])
+        return self._guarded(self._host, view, [o for o in overrides if decides(o)])
 
     def services(self, view: View, overrides: Iterable[Override] = ()) -> dict[str, Files]:
         """Return, by role, the text of each file that decides no login and no packet: what ``host`` leaves out.
@@ -367,7 +367,7 @@ def render_fabric(fabric: Fabric, root: Path = ROOT, progress: Callable[[str], N
     return Artefacts(hosts, planned_switches(fabric), refused)
 
 
-def _matters(override: Override) -> bool:
+def decides(override: Override) -> bool:
     """Return whether an argument decides what is rendered here: of role base only who exists does."""
     if override.variable.startswith(("login_server_", "onward_certificates_", "host_certificate_")):
         return False

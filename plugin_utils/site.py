@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from module_utils.changes.clocks import Reading, judged
 from module_utils.fabric.problems import listed
 from module_utils.fabric.views import View
 from module_utils.identity.host_certificates import ending, lines_of_each
 from module_utils.matrix.change_proofs import change_proofs
 
 from .inventory import load_fabric
+
+_DECIDING = ("certificate_authority", "login_server")
 
 
 def fabric_stage(view: View | None) -> str:
@@ -54,9 +57,27 @@ def fabric_change_proofs(sources: Sequence[str], without: Sequence[str] = ()) ->
 
 def certificates_ending(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], seconds: float) -> str:
     """Return in one sentence whose host certificates, as read from ``hosts``, end within ``seconds``; nothing where none does."""
-    read = ((host, (hostvars[host].get("__certificate_shown") or {}).get("content")) for host in hosts)
-    shown = {host: b64decode(content).decode(errors="replace") for host, content in read if content}
+    read = ((host, (hostvars[host].get("__host_time") or {}).get("certificate")) for host in hosts)
+    shown = {host: str(line) for host, line in read if line}
     return ending(shown, time.time(), seconds)
+
+
+def goes_by_time(view: View | None) -> bool:
+    """Return whether certificates or codes are made, taken or shown by a host, so that its clock decides who gets in."""
+    return bool((view or {}).get("managed")) and any(part in (view or {}) for part in (*_DECIDING, "host_certificate"))
+
+
+def clocks(
+    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], views: Mapping[str, View], seconds: float
+) -> dict[str, str]:
+    """Return what is to be said of the clocks of ``hosts``, as ``host_time`` read them: ``refused`` and ``told``.
+
+    ``seconds`` is how much those of signers and login servers may be wrong.
+    """
+    read = ((host, hostvars[host].get("__host_time") or {}) for host in hosts)
+    readings = {host: Reading(int(t["shown"]), float(t["asked"]), float(t["answered"])) for host, t in read if t.get("shown")}
+    deciding = [host for host in readings if any(part in views.get(host, {}) for part in _DECIDING)]
+    return asdict(judged(readings, deciding, seconds))
 
 
 def takes_operators_certificates(view: View | None) -> bool:

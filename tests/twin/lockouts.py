@@ -103,6 +103,13 @@ MORE_ROUNDS: tuple[tuple[Mistake, ...], ...] = (
         Mistake("all of /etc/ssh removed", "data1", "rm -rf /etc/ssh; systemctl restart ssh"),
         Mistake("power cut, with PAM denying all", "login1", "echo 'auth required pam_deny.so' >/etc/pam.d/sshd", power_cut=True),
     ),
+    (
+        # sshd takes no key from where others may write (StrictModes), and no file differs.
+        Mistake("all may write where keys lie", "mdx1", "chmod 777 /etc/ssh/authorized_keys.d"),
+        Mistake("the directory of keys is another user's", "mdx2", "chown daemon /etc/ssh/authorized_keys.d"),
+        # sshd reads keys as the user who comes.
+        Mistake("nobody may read where keys lie", "login1", "chmod 700 /etc/ssh/authorized_keys.d"),
+    ),
 )
 
 

@@ -116,11 +116,11 @@ class Rotating(Validated):
         self.carry_key("carried")
         # Sparse, and at the pace below it takes most of a day: longer than any runs.
         self("exec", "data1", "--", "sh", "-c", "truncate -s 16G /srv/kakehashi/sato/big; chmod 644 /srv/kakehashi/sato/big")
-        session = self._begin("login1", "exec runuser -u sato -- ssh -n -T -o BatchMode=yes mdx1 'sleep 36000.25'")
+        session = self.begin("login1", "exec runuser -u sato -- ssh -n -T -o BatchMode=yes mdx1 'sleep 36000.25'")
         words = " ".join(
             ("sftp", "-q", "-l", "1600", *DATA, "-i", "/run/carried", "-P", "2022", "sato@192.0.2.72:/big", "/home/sato/big")
         )
-        transfer = self._begin("mdx1", f"exec runuser -u sato -- {words}")
+        transfer = self.begin("mdx1", f"exec runuser -u sato -- {words}")
         try:
             wait_until(lambda: self.attempt("exec", "mdx1", "--", "pgrep", "-xf", "sleep 36000.25").returncode == 0, PATIENCE)
             wait_until(lambda: self._size() > 0, PATIENCE)
@@ -141,7 +141,8 @@ class Rotating(Validated):
     def _size(self) -> int:
         return int(self.attempt("exec", "mdx1", "--", "stat", "-c", "%s", "/home/sato/big").stdout or 0)
 
-    def _begin(self, host: str, command: str) -> subprocess.Popen[bytes]:
+    def begin(self, host: str, command: str) -> subprocess.Popen[bytes]:
+        """Start a shell's command on a host, in a process group of its own, and leave it running."""
         words = [sys.executable, "-m", "twin", "--name", self.name, "exec", host, "--", "sh", "-c", command]
         quiet = subprocess.DEVNULL
         return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from module_utils.people.system import fuse_mounts
 from tests.twin.machine import wait_until
 from tests.twin.validated import Validated
 from twin.cgroups import Groups
@@ -32,6 +33,8 @@ PATIENCE = 120  # seconds that a login over two hops may take on a busy machine
 SSH = ("ssh", "-n", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=60")
 RECORDER = "/usr/bin/python3 .*/kakehashi-record"
 SLEEPS = "sleep 900[.]25"
+MOUNT = Path(__file__).parents[1] / "fuse_mount.py"
+MOUNTED = "/home/sato/data of others"
 STAYS = "exec ssh -n -T -o BatchMode=yes mdx1 'sleep 900.25'"
 
 
@@ -78,6 +81,29 @@ class People:
         process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, text=True, start_new_session=True)
         wait_until(lambda: self.running("mdx1", SLEEPS) > there, PATIENCE)
         return process
+
+    @contextlib.contextmanager
+    def mount(self, host: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Have sato mount something by FUSE on a host, served by a process of sato's (which is yielded), and list it."""
+        self.twin("exec", host, "--", "install", "-d", "-o", "sato", MOUNTED)
+        words = (sys.executable, "-m", "twin", "--name", self.twin.name, "exec", host, "--", "python3", "-", "3001", MOUNTED)
+        with MOUNT.open() as program:
+            process = subprocess.Popen(words, stdin=program, stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            wait_until(lambda: self.mounts(host) == [MOUNTED] or process.poll() is not None, PATIENCE)
+            there = self.twin.attempt("exec", host, "--", "runuser", "-u", "sato", "--", "ls", MOUNTED)
+            assert (process.poll(), there.returncode) == (None, 0), there.stderr
+            yield process
+        finally:
+            self.twin.attempt("exec", host, "--", "umount", "--lazy", MOUNTED)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self.twin("exec", host, "--", "rmdir", MOUNTED)
+
+    def mounts(self, host: str) -> list[str]:
+        """Where sato has mounted something on a host."""
+        return fuse_mounts(self.twin("exec", host, "--", "cat", "/proc/self/mountinfo")).get(3001, [])
 
     def running(self, host: str, pattern: str) -> int:
         """How many processes on a host have such a command line."""
@@ -133,18 +159,21 @@ def test_one_run_adds_alters_and_removes(people: People) -> None:
     session = people.stay("sato")
     try:
         assert people.running("login1", RECORDER) == 1, "it is not recorded"
-        done = people.declare(CHANGED)
-        # An attempt that begins at that moment, and not only one after SECONDS, is refused; what is left is looked at beside it.
-        with ThreadPoolExecutor(1) as pool:
-            attempt = pool.submit(people.log_in, "sato")
-            left = what_stays(people, session)
-            refused = attempt.result()
-        assert left == {}, f"{SECONDS} s after the run this was left"
+        with people.mount("mdx1") as served:
+            done = people.declare(CHANGED)
+            # An attempt that begins at that moment, and not only one after SECONDS, is refused; what is left is seen beside it.
+            with ThreadPoolExecutor(1) as pool:
+                attempt = pool.submit(people.log_in, "sato")
+                left = what_stays(people, session)
+                refused = attempt.result()
+            assert left == {}, f"{SECONDS} s after the run this was left"
+            assert (people.mounts("mdx1"), served.wait(SECONDS) != 0) == ([], True)
         assert {host: words for host in HOSTS if (words := people.processes(host, 3001))} == {}, "the new attempt left something"
     finally:
         leave(session)
     assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True), refused.stderr
     assert re.search(r"end the processes of sato: .*login1.*mdx1", done.stdout), done.stdout
+    assert re.search(rf"unmount {MOUNTED}: .*mdx1", done.stdout), done.stdout
     assert re.search(r"^.*remove sato: .*data1", done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"sato +nowhere", done.stdout), done.stdout
     assert "NOT DONE" not in done.stdout

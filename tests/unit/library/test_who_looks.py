@@ -17,6 +17,7 @@ ONLY_READ = {
     "effective_access",
     "host_key_signature",  # what it makes is kept by another module, on another host
     "host_survey",
+    "host_time",
     "installed_packages",
     "known_host_key",  # writes on the controller only
     "login_history",

@@ -25,6 +25,9 @@ def test_what_would_let_in_more_than_is_declared_is_named_with_its_line(tmp_path
     assert found
     assert all(line.startswith("mdx1: a declared login is refused") for line in told if line not in found), "IPv6 is closed"
     assert 'ip saddr { 192.0.2.64/26 } tcp dport 22 accept comment "ssh"' in found[0]
+    assert "host_vars/mdx1.yml:2)" in found[0], "where it is to be taken out"
+    assert "packet_filter_input (" in found[0]
+    assert sum("packet_filter_input (" in line for line in found) == 1, "told once"
 
 
 def test_a_host_that_observes_lets_in_more_on_purpose(tmp_path: Path) -> None:
