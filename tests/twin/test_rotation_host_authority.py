@@ -12,7 +12,7 @@ from module_utils.identity.host_certificates import read
 from tests.twin.changing import ROOT, Runs, cut_shared_connections
 from tests.twin.rotating import Rotating
 
-pytestmark = [pytest.mark.twin, pytest.mark.identity]
+pytestmark = [pytest.mark.twin, pytest.mark.identity, pytest.mark.slow]
 PLAYBOOK = ROOT / "playbooks/rotate.yml"
 AUTHORITY = "/var/lib/kakehashi-host-authority/host_ca"
 BELIEVED = "/etc/ssh/kakehashi-host-authorities"
