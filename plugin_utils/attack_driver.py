@@ -250,7 +250,7 @@ class Driver:
             return path.read_text(encoding="utf-8")
         if name == "onward":
             return await self._onward_key(here.hosts["login"], here.account)
-        person = here.variables["OPERATOR"] if name == "operator" else here.user
+        person = {"operator": here.variables["OPERATOR"], "local": here.variables["LOCAL_USER"]}.get(name, here.user)
         if person not in self._ways.keys:
             raise AttackError(f"{here.attempt.name}: there is no private key of {person}; build the twin anew")
         return Path(self._ways.keys[person]).read_text(encoding="utf-8")
