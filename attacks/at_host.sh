@@ -154,6 +154,7 @@ leave_room() { # a place of the user's own, where what is left behind takes what
 BORROWED=/var/tmp/kakehashi-attack
 borrow() { # PACKAGE...: unpack packages, with what they need, from where the host has its own; apt and dpkg don't learn of it
     mkdir -p "$BORROWED/archives/partial"
+    [[ -n $(apt-cache policy "$1") ]] || apt-get -qq update
     apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$BORROWED/archives" install "$@" >/dev/null
     local package
     for package in "$BORROWED"/archives/*.deb; do dpkg -x "$package" "$BORROWED"; done

@@ -27,6 +27,11 @@ SAMPLE = (
     "shell-relay-to-data-server",
     "session-left-open",
     "process-left-running",
+    "tmux-left-open",
+    "cron-left-behind",
+    "at-left-behind",
+    "linger-left-behind",
+    "pam-group-of-that-name",
 )
 HOSTS = ("login1", "mdx1", "mdx2", "data1")
 
