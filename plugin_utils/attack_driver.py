@@ -170,8 +170,10 @@ class Driver:
 
     async def _ended(self, host: str, before: str) -> str:
         try:
-            last = await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
-            now = await self._as_root(host, "fingerprint", None, settle=False)
+            last = await self._as_root(host, "keep_on && give_back", None, settle=False)
+            # Where it could not be given back the host goes on trying by itself. The last script leaves nothing of its own.
+            script = "fingerprint && finish" if last.status == 0 else "fingerprint"
+            now = await self._as_root(host, script, None, settle=False)
         except AttackError as error:
             return f"{error}; unless it is down, it puts itself back within 6 minutes"
         wrong = [name for name, was, is_ in zip(_PARTS, before.split(), now.stdout.split(), strict=False) if was != is_]
