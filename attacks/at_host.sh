@@ -158,6 +158,7 @@ borrow() { # PACKAGE...: unpack packages, with what they need, from where the ho
     apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$BORROWED/archives" install "$@" >/dev/null
     local package
     for package in "$BORROWED"/archives/*.deb; do dpkg -x "$package" "$BORROWED"; done
+    # shellcheck disable=SC2016
     {
         printf '#!/bin/bash\nPATH=%s/usr/bin:%s/usr/sbin:$PATH\n' "$BORROWED" "$BORROWED"
         printf 'LD_LIBRARY_PATH=$(echo %s/{usr/,}lib/*-linux-gnu | tr " " :)\n' "$BORROWED"

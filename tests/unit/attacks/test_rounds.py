@@ -118,7 +118,7 @@ def test_a_hop_is_where_packets_through_a_gateway_come_from(fabric: Fabric) -> N
 
 
 def test_another_account_is_one_that_is_there(fabric: Fabric) -> None:
-    backwards = replace(fabric, accounts=dict(reversed(fabric.accounts.items())))
+    backwards = replace(fabric, accounts=dict(reversed(list(fabric.accounts.items()))))
     assert next(iter(backwards.accounts)) == "kato"  # who is on no node
     here = stage(backwards, replace(CLIMB, origin="login_server"), "ipv4")
     assert (here.account, here.variables["OTHER"]) == ("suzuki", "sato")
