@@ -147,6 +147,28 @@ plant() { # FILE MODE: put what comes in into the user's home, as the user would
     chmod "$2" "$path"
 }
 
+leave_room() { # a place of the user's own, where what is left behind takes what it is given and hands it on
+    install -d -o "$LOGIN" -g "$LOGIN" -m 700 /run/attack-left
+}
+
+BORROWED=/var/tmp/kakehashi-attack
+borrow() { # PACKAGE...: unpack packages, with what they need, from where the host has its own; apt and dpkg don't learn of it
+    mkdir -p "$BORROWED/archives/partial"
+    [[ -n $(apt-cache policy "$1") ]] || apt-get -qq update
+    apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$BORROWED/archives" install "$@" >/dev/null
+    local package
+    for package in "$BORROWED"/archives/*.deb; do dpkg -x "$package" "$BORROWED"; done
+    # shellcheck disable=SC2016
+    {
+        printf '#!/bin/bash\nPATH=%s/usr/bin:%s/usr/sbin:$PATH\n' "$BORROWED" "$BORROWED"
+        printf 'LD_LIBRARY_PATH=$(echo %s/{usr/,}lib/*-linux-gnu | tr " " :)\n' "$BORROWED"
+        printf 'export PATH LD_LIBRARY_PATH\nexec "$@"\n'
+    } >/usr/local/bin/borrowed
+    chmod 755 /usr/local/bin/borrowed
+}
+
+give_up_borrowed() { rm -rf "$BORROWED" /usr/local/bin/borrowed; }
+
 reach_once() { # ADDRESS: ask for its place on the segment
     timeout 3 bash -c "exec 3<>/dev/tcp/$1/22" 2>/dev/null || true
 }

@@ -24,7 +24,7 @@ reach() { # ADDRESS PORT: whether TCP gets there; says how not
     return 1
 }
 
-settings() { # ssh's own, for the target, the host beyond and the one between
+settings() { # ssh's own, for the target, the host beyond and the hop before
     local key
     cat <<EOF
 Host target
@@ -34,9 +34,9 @@ Host target
 Host beyond
   HostName ${BEYOND_ADDRESS:-none}
   HostKeyAlias ${BEYOND:-none}
-Host between
-  HostName ${VIA_ADDRESS:-none}
-  HostKeyAlias ${VIA:-none}
+Host hop
+  HostName ${HOP_ADDRESS:-none}
+  HostKeyAlias ${HOP:-none}
   User $LOCAL_USER
 Host *
   User $LOGIN
@@ -78,12 +78,22 @@ greeted() { # COMMAND...: whether it brings the greeting of an sshd
     cat "$place/said" >&2
 }
 
-through() { # TO: whether the target's sshd connects to there and brings the greeting of another (-W)
-    PATIENCE=20 client -W "$1" target </dev/null 2>"$place/said" | head -c 4 | grep -q '^SSH-' && { yes; return; }
+through() { # TO [HOST]: whether the target's sshd, or that of the hop, connects to there and brings the greeting of another (-W)
+    PATIENCE=20 client -W "$1" "${2:-target}" </dev/null 2>"$place/said" | head -c 4 | grep -q '^SSH-' && { yes; return; }
     cat "$place/said" >&2
     # A packet that is dropped ends in silence, long after which sshd would say so.
     if grep -q '^Authenticated to ' "$place/said" && ! grep -q 'open failed\|request failed' "$place/said"; then
         no forward-unreachable "no answer from $1 through the hop"
+    fi
+}
+
+by_hop() { # log in at the target by a machine where a centre's user logs in and forwards; what that one says is not the target's
+    local met
+    met=$(through "[$ADDRESS]:$PORT" hop)
+    if [[ $met == "$N1$N2" ]]; then
+        client -o ProxyCommand="ssh -q -F $place/config -W [%h]:%p hop" target "$PROOF" </dev/null
+    else
+        echo "$met"
     fi
 }
 
@@ -129,6 +139,30 @@ another_machine() { # [ADDRESS]: from here on this is another machine on the seg
     ip -n "$name" link set lo up
     ip -n "$name" link set "mv$$" up
     inside=(nsenter --net="/run/netns/$name")
+}
+
+hand_over() { # what was left behind at /run/attack-left is given something to hand on
+    printf %s "$N1$N2" >/run/attack-left/ask
+}
+
+answered() { # whether it has handed it on, within 3 s
+    for _ in $(seq 30); do [[ -e /run/attack-left/answer ]] && break; sleep 0.1; done
+    grep -q "$N1$N2" /run/attack-left/answer 2>/dev/null && yes
+}
+
+come_back() { # an account that a run has removed is there again as a run makes it: by name, number and home
+    getent passwd "$LOGIN" >/dev/null && return
+    useradd --uid "$(stat -c %u /run/attack-left)" --user-group --shell /bin/bash --password '*' --no-create-home \
+        --home-dir "/home/$LOGIN" "$LOGIN" || broken "$LOGIN could not be made again"
+    chown "$LOGIN:" "/home/$LOGIN"
+}
+
+begin() { # PROGRAM...: a daemon, until the try is over; by root's own job it shows that it has begun
+    rm -f /run/attack-left/begun
+    setsid borrowed "$@" </dev/null >/dev/null 2>&1 &
+    leave+=("kill $!")
+    for _ in $(seq 200); do [[ -e /run/attack-left/begun ]] && return; sleep 0.1; done
+    broken "$1 has not begun within 20 s"
 }
 
 with_password() { # [METHOD]: log in by the password

@@ -170,8 +170,10 @@ class Driver:
 
     async def _ended(self, host: str, before: str) -> str:
         try:
-            last = await self._as_root(host, "keep_on && give_back && finish", None, settle=False)
-            now = await self._as_root(host, "fingerprint", None, settle=False)
+            last = await self._as_root(host, "keep_on && give_back", None, settle=False)
+            # Where it could not be given back the host goes on trying by itself. The last script leaves nothing of its own.
+            script = "fingerprint && finish" if last.status == 0 else "fingerprint"
+            now = await self._as_root(host, script, None, settle=False)
         except AttackError as error:
             return f"{error}; unless it is down, it puts itself back within 6 minutes"
         wrong = [name for name, was, is_ in zip(_PARTS, before.split(), now.stdout.split(), strict=False) if was != is_]
@@ -250,7 +252,7 @@ class Driver:
             return path.read_text(encoding="utf-8")
         if name == "onward":
             return await self._onward_key(here.hosts["login"], here.account)
-        person = here.variables["OPERATOR"] if name == "operator" else here.user
+        person = {"operator": here.variables["OPERATOR"], "local": here.variables["LOCAL_USER"]}.get(name, here.user)
         if person not in self._ways.keys:
             raise AttackError(f"{here.attempt.name}: there is no private key of {person}; build the twin anew")
         return Path(self._ways.keys[person]).read_text(encoding="utf-8")

@@ -86,8 +86,9 @@ def _row(a: Attempt) -> str:
 
 def _where(a: Attempt) -> str:
     beyond = f", and on to {a.beyond}" if a.beyond else ""
+    hop = f" by a login at {a.hop}" if a.hop else ""
     through = f" through {a.via}" if a.via else ""
-    return f"{a.origin} to {a.target}{through}{beyond}".replace("_", " ")
+    return f"{a.origin} to {a.target}{hop}{through}{beyond}".replace("_", " ")
 
 
 def _cell(text: str) -> str:

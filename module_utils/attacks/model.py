@@ -42,11 +42,11 @@ class Step:
 class Attempt:
     """One way past the rules.
 
-    ``origin``, ``target``, ``via`` and ``beyond`` are places (``places.PLACES``, or a group of the inventory); ``keys``
-    what is shown; ``code`` how it is refused as built; ``layers`` those that each refuse it alone. ``idea`` says where it
-    is from. An ``open`` attempt succeeds today, and says what will refuse it; ``waits_for``: in a word, what it has to wait for.
-    A ``harmless`` one changes nothing anywhere, refused or not. ``sample``: every validation of a twin makes it.
-    ``disturbs``: nothing else may run meanwhile.
+    ``origin``, ``target``, ``via``, ``beyond`` and ``hop`` (where one logs in on the way) are places (``places.PLACES``, or a
+    group of the inventory); ``keys`` what is shown; ``code`` how it is refused as built; ``layers`` those that each refuse it
+    alone. ``idea`` says where it is from. An ``open`` attempt succeeds today, and says what will refuse it; ``waits_for``: in a
+    word, what it has to wait for. A ``harmless`` one changes nothing anywhere, refused or not. ``sample``: every validation of a
+    twin makes it. ``disturbs``: nothing else may run meanwhile.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Attempt:
     families: tuple[Family, ...] = FAMILIES
     via: str = ""
     beyond: str = ""
+    hop: str = ""
     words: str = ""
     prepare: tuple[Step, ...] = ()
     undo: tuple[Step, ...] = ()

@@ -11,9 +11,9 @@ from ..fabric.model import ACCOUNTS, Attachment, Fabric, Family, Host
 from .model import Attempt
 
 USERS = ("account", "operator", "root", "initial_user", "nobody")
-KEYS = ("own", "onward", "operator", "fresh", "rsa", "authority")
-"""Private keys: the user's own one, an account's onward key, an operator's, and some that nobody knows: of the usual type, of
-type RSA, and an authority's, which is not shown but signs."""
+KEYS = ("own", "onward", "operator", "local", "fresh", "rsa", "authority")
+"""Private keys: the user's own one, an account's onward key, an operator's, that of a computing centre's user, and some that
+nobody knows: of the usual type, of type RSA, and an authority's, which is not shown but signs."""
 
 
 NOBODY = ("no account is marked probe", "no operator is marked probe")
@@ -93,11 +93,16 @@ def stage(fabric: Fabric, attempt: Attempt, family: Family, number: int = 0) -> 
     hosts = {"target": target, "origin": origin, "login": _host(fabric, "login_server", ())}
     if attempt.via:
         hosts["via"] = _host(fabric, attempt.via, (target, origin))
+    if attempt.hop:
+        hosts["hop"] = _host(fabric, attempt.hop, (target, origin))
     if attempt.beyond:
         hosts["beyond"] = _host(fabric, attempt.beyond, (target, origin))
     for role in ("target", "login"):
         if not hosts[role].managed:
             raise NoPlaceError(f"{hosts[role].name} is not managed, so nothing is promised there")
+    last = hosts.get("hop", origin)
+    if "local" in attempt.keys and not last.local_users:
+        raise NoPlaceError(f"{last.name} has no users of a computing centre")
     account = _account(fabric, hosts)
     user = _user(fabric, attempt, target, account)
     return Stage(
@@ -150,7 +155,11 @@ def _operator(fabric: Fabric) -> str:
 
 def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], family: Family, number: int) -> dict[str, str]:
     target, origin = hosts["target"], hosts["origin"]
+    last = hosts.get("hop", origin)
     at_target, at_origin = _link(target, origin)
+    if at_origin is None and "via" in hosts:
+        # Seen from afar a host is where the gateway meets it.
+        at_target, _gateway = _link(target, hosts["via"])
     network = fabric.segments[at_target.segment].network(family)
     found = {
         "TARGET": target.name,
@@ -163,8 +172,8 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
         "OPERATOR": _operator(fabric),
         "SIGNING_USER": access.SIGNING_USER,
         "SIGN_PORT": str(fabric.services[access.SIGN].port) if access.SIGN in fabric.services else "",
-        "OTHER": _other_account(fabric, _account(fabric, hosts)),
-        "LOCAL_USER": next(iter(hosts.get("via", origin).local_users), "nobody"),
+        "OTHER": _other_account(fabric, _account(fabric, hosts), target),
+        "LOCAL_USER": next(iter(last.local_users), "nobody"),
         "INTERFACE": at_origin.interface if at_origin else origin.attachments[0].interface,
         "FREE": _free(fabric, at_target.segment, family, number),
     }
@@ -178,8 +187,11 @@ def _variables(fabric: Fabric, attempt: Attempt, hosts: Mapping[str, Host], fami
             between = target if role == "beyond" else origin
             found[role.upper()] = hosts[role].name
             found[f"{role.upper()}_ADDRESS"] = str(_link(hosts[role], between)[0].address(family))
+    if "hop" in hosts:
+        found["HOP"] = last.name
+        found["HOP_ADDRESS"] = str(_link(last, origin)[0].address(family))
     if "via" in hosts:
-        found["ORIGIN_ADDRESS"] = str(_link(origin, hosts["via"])[0].address(family))
+        found["ORIGIN_ADDRESS"] = str(_link(last, hosts["via"])[0].address(family))
         found["WAY_BACK"] = str(_link(hosts["via"], target)[0].address(family))
     return found
 
@@ -193,8 +205,10 @@ def _link(host: Host, other: Host) -> tuple[Attachment, Attachment | None]:
     return host.attachments[0], None
 
 
-def _other_account(fabric: Fabric, name: str) -> str:
-    return next((a.name for a in access.present_accounts(fabric) if a.name != name), "")
+def _other_account(fabric: Fabric, name: str, target: Host) -> str:
+    """Return another account, one that is there on the target where it can be."""
+    found = [a.name for a in (*access.accounts_on(fabric, target), *access.present_accounts(fabric)) if a.name != name]
+    return found[0] if found else ""
 
 
 def _free(fabric: Fabric, segment: str, family: Family, number: int) -> str:

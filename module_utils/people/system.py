@@ -22,6 +22,7 @@ _PATIENCE, _INTERVAL = 5.0, 0.05  # seconds
 _KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 _MOUNTS = Path("/proc/self/mountinfo")
 _SPOOLS = ("/var/spool/cron/crontabs", "/var/lib/systemd/linger")
+_JOBS = ("/var/spool/cron/atjobs", "/var/spool/cron/atspool")
 
 
 def read_host(wish: Wish) -> Host:
@@ -51,7 +52,7 @@ def _read(wish: Wish) -> Host:
             password=password,
             expires=expires,
             processes=running[user.pw_uid],
-            leftovers=tuple(_leftovers(user.pw_name, user.pw_dir)) if user.pw_name in ending else (),
+            leftovers=tuple(_leftovers(user.pw_name, user.pw_uid, user.pw_dir)) if user.pw_name in ending else (),
             mounts=tuple(mounted.get(user.pw_uid, ())) if user.pw_name in ending else (),
         )
     groups = {g.gr_name: tuple(g.gr_mem) for g in grp.getgrall() if g.gr_mem}
@@ -128,10 +129,22 @@ def _end_processes(uid: int) -> None:
         time.sleep(_INTERVAL)  # until none is left or the time is over
 
 
-def _leftovers(name: str, home: str) -> Iterator[str]:
+def _leftovers(name: str, uid: int, home: str) -> Iterator[str]:
     # What lies behind a link of the user's own may be somebody else's: the link is what goes.
     keys = [f"{home}/.ssh"] if Path(home, ".ssh").is_symlink() else [f"{home}/{key}" for key in _KEYS]
     yield from (path for path in [*keys, *(f"{spool}/{name}" for spool in _SPOOLS)] if os.path.lexists(path))
+    yield from (path for directory in _JOBS for path in _files_of(uid, Path(directory)))
+
+
+def _files_of(uid: int, directory: Path) -> Iterator[str]:
+    """Yield a user's files in a directory whose names say no user: at's jobs, and what those print. Not at's own notes."""
+    if not directory.is_dir():
+        return
+    for path in sorted(directory.iterdir()):
+        # A job may be carried out, and go, while it is looked at.
+        with contextlib.suppress(FileNotFoundError):
+            if not path.name.startswith(".") and path.lstat().st_uid == uid:
+                yield str(path)
 
 
 def _remove(path: str) -> None:

@@ -27,6 +27,11 @@ SAMPLE = (
     "shell-relay-to-data-server",
     "session-left-open",
     "process-left-running",
+    "tmux-left-open",
+    "cron-left-behind",
+    "at-left-behind",
+    "linger-left-behind",
+    "pam-group-of-that-name",
 )
 HOSTS = ("login1", "mdx1", "mdx2", "data1")
 
@@ -43,7 +48,7 @@ def attack(twin: Validated, directory: Path, *words: str) -> tuple[dict[str, Any
 
 def state(twin: Validated, host: str) -> str:
     """Return what decides logins on a host."""
-    script = "find /etc -type f -printf '%p %m %U %G %s %T@\n' | sort; nft -s list ruleset; ls /run/kakehashi-attack* 2>&1"
+    script = "find /etc -type f -printf '%p %m %U %G %s %T@\n' | sort; nft -s list ruleset; ls /run/kakehashi-attack* 2>&1 || :"
     return twin("exec", host, "--", "bash", "-c", script)
 
 

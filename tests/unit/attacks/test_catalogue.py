@@ -15,7 +15,9 @@ import yaml
 
 from module_utils.attacks.model import Catalogue
 from module_utils.attacks.parse import CatalogueError, parse_catalogue
+from module_utils.attacks.places import PLACES
 from module_utils.attacks.rounds import plan_rounds
+from module_utils.fabric.model import FAMILIES
 from plugin_utils.attack_run import main
 from plugin_utils.attacks import DIRECTORY, load_catalogue
 from plugin_utils.inventory import load_fabric
@@ -72,6 +74,16 @@ def test_every_layer_is_rested_on() -> None:
 @pytest.mark.parametrize("inventory", ["inventories/twin", "inventories/jhpcn"])
 def test_every_attempt_has_its_place(inventory: str) -> None:
     assert plan_rounds(load_fabric(ROOT / inventory), load_catalogue()).left_out == {}
+
+
+def test_every_place_is_tried_from_or_at() -> None:
+    used = {place for a in load_catalogue().attempts for place in (a.origin, a.target, a.via, a.beyond, a.hop)}
+    assert set(PLACES) <= used
+
+
+def test_a_reused_source_is_tried_in_both_families() -> None:
+    reused = [a for a in load_catalogue().attempts if a.name.startswith("reused-source")]
+    assert [a.families for a in reused] == [FAMILIES, FAMILIES]
 
 
 def test_every_script_is_bash() -> None:

@@ -93,6 +93,37 @@ def test_a_place_that_is_not_there_is_told(fabric: Fabric) -> None:
         stage(fabric, replace(CLIMB, target="institution"), "ipv4")
 
 
+def test_a_hop_is_where_packets_through_a_gateway_come_from(fabric: Fabric) -> None:
+    far = replace(CLIMB, origin="scheduler_host", target="login_server", hop="job_node", via="gateway")
+    here = stage(fabric, far, "ipv4")
+    assert here.hosts == {
+        "origin": "flow-login1",
+        "hop": "flow-n1",
+        "via": "flow-gw1",
+        "target": "login1",
+        "login": "login1",
+    }
+    wanted = {
+        "ADDRESS": "192.0.2.70",  # of login1's four the one that the gateway meets
+        "HOP": "flow-n1",
+        "HOP_ADDRESS": "198.51.100.211",
+        "ORIGIN_ADDRESS": "198.51.100.141",
+        "WAY_BACK": "192.0.2.90",
+        "LOCAL_USER": "hpc-user",
+    }
+    assert {name: here.variables[name] for name in wanted} == wanted
+    assert "HOP" not in stage(fabric, replace(far, hop=""), "ipv4").variables
+    with pytest.raises(NoPlaceError, match="inst-a1 has no users of a computing centre"):
+        stage(fabric, replace(far, hop="institution", keys=("local",)), "ipv4")
+
+
+def test_another_account_is_one_that_is_there(fabric: Fabric) -> None:
+    backwards = replace(fabric, accounts=dict(reversed(list(fabric.accounts.items()))))
+    assert next(iter(backwards.accounts)) == "kato"  # who is on no node
+    here = stage(backwards, replace(CLIMB, origin="login_server"), "ipv4")
+    assert (here.account, here.variables["OTHER"]) == ("suzuki", "sato")
+
+
 def test_free_addresses_are_nobodys_and_differ(fabric: Fabric) -> None:
     found = [stage(fabric, CLIMB, "ipv4", n).variables["FREE"] for n in range(20)]
     assert len(set(found)) == 20
