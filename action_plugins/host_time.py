@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+_MARK = "kakehashi-time"
+"""What the answer begins with: a shell may have printed something before."""
+_TOLD = re.compile(rf"^{_MARK} ([0-9]{{1,11}})\r?(?:\n|\Z)", re.MULTILINE)
 _SLOW = 2.0
 """Seconds beyond which a connection was opened, rather than used: it is asked once more, so that the time is known better."""
 
@@ -31,8 +35,10 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     def _asked(self, certificate: str) -> dict[str, Any]:
         also = f"; cat {shlex.quote(certificate)} 2>/dev/null; true" if certificate else ""
         asked = time.time()
-        answer = self._low_level_execute_command(f"date +%s{also}")
+        answer = self._low_level_execute_command(f'echo "{_MARK} $(date +%s)"{also}')
         answered = time.time()
-        first, _line, rest = str(answer["stdout"]).partition("\n")
-        shown = int(first) if first.strip().isdigit() else None
-        return {"asked": asked, "answered": answered, "shown": shown, "certificate": rest, "said": first[:60]}
+        text = str(answer["stdout"])
+        told = _TOLD.search(text)
+        rest = text[told.end() :] if told else ""
+        shown = int(told[1]) if told else None
+        return {"asked": asked, "answered": answered, "shown": shown, "certificate": rest, "said": text[:60]}

@@ -151,8 +151,9 @@ leave_room() { # a place of the user's own, where what is left behind takes what
     install -d -o "$LOGIN" -g "$LOGIN" -m 700 /run/attack-left
 }
 
-BORROWED=/var/tmp/kakehashi-attack
+BORROWED=/var/lib/kakehashi-borrowed # where root alone can make anything: root runs what lies there
 borrow() { # PACKAGE...: unpack packages, with what they need, from where the host has its own; apt and dpkg don't learn of it
+    rm -rf "$BORROWED"
     mkdir -p "$BORROWED/archives/partial"
     [[ -n $(apt-cache policy "$1") ]] || apt-get -qq update
     apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$BORROWED/archives" install "$@" >/dev/null

@@ -229,10 +229,16 @@ def _certificate(known: Mapping[str, Any]) -> Fields | None:
 def _bearer(views: Views, host: str, known: Mapping[str, Any], found: Fields | None) -> Bearer:
     held, taken = known.get("__rotation_held", {}), known.get("__rotation_taken", {})
     signers = _certified_by(views, "host_authority", host)
-    if taken.get("rc") not in (0, 1, 2):
+    if _lines(taken) is None:
         # A host that failed in this run is not off: of it nothing is known here.
         return Bearer(host, signers, None, off=bool(held.get("unreachable") or taken.get("unreachable")))
     return Bearer(host, signers, found.authority if found else "")
+
+
+def _lines(read: Mapping[str, Any]) -> list[str] | None:
+    """Return what grep found (it ends with 1 where that is nothing); ``None`` where it did not run, as on a host without room."""
+    lines: list[str] | None = read.get("stdout_lines") if read.get("rc") in (0, 1, 2) else None
+    return lines
 
 
 def _in_date(found: Fields) -> bool:
@@ -253,7 +259,7 @@ def _pairs(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Iter
 
 def _takers(views: Views, kind: str, host: str, known: Mapping[str, Any]) -> Iterator[Taker]:
     read = known.get("__rotation_taken", {})
-    lines = read["stdout_lines"] if read.get("rc") in (0, 1, 2) else None
+    lines = _lines(read)
     for path, subjects, own in _taking(views, kind, host):
         if lines is None:
             yield Taker(host, subjects, None)

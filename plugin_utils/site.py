@@ -15,8 +15,6 @@ from module_utils.matrix.change_proofs import change_proofs
 
 from .inventory import load_fabric
 
-_DECIDING = ("certificate_authority", "login_server")
-
 
 def fabric_stage(view: View | None) -> str:
     """Return the group in which a host is converged: ways in come before what lies behind them."""
@@ -64,7 +62,15 @@ def certificates_ending(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterab
 
 def goes_by_time(view: View | None) -> bool:
     """Return whether certificates or codes are made, taken or shown by a host, so that its clock decides who gets in."""
-    return bool((view or {}).get("managed")) and any(part in (view or {}) for part in (*_DECIDING, "host_certificate"))
+    return bool(view and view.get("managed") and ("host_certificate" in view or _decides_by_time(view)))
+
+
+def _decides_by_time(view: View) -> bool:
+    """Return whether a host makes certificates, or is a login server that asks for certificates or codes."""
+    if "certificate_authority" in view:
+        return True
+    codes = view.get("login_restriction", {}).get("totp_users")
+    return "login_server" in view and bool("onward_certificates" in view or codes or takes_operators_certificates(view))
 
 
 def clocks(
@@ -76,7 +82,7 @@ def clocks(
     """
     read = ((host, hostvars[host].get("__host_time") or {}) for host in hosts)
     readings = {host: Reading(int(t["shown"]), float(t["asked"]), float(t["answered"])) for host, t in read if t.get("shown")}
-    deciding = [host for host in readings if any(part in views.get(host, {}) for part in _DECIDING)]
+    deciding = [host for host in readings if host in views and _decides_by_time(views[host])]
     return asdict(judged(readings, deciding, seconds))
 
 

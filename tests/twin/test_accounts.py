@@ -99,7 +99,7 @@ class People:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            self.twin("exec", host, "--", "rmdir", MOUNTED)
+            self.twin.attempt("exec", host, "--", "rmdir", MOUNTED)
 
     def mounts(self, host: str) -> list[str]:
         """Where sato has mounted something on a host."""

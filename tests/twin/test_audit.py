@@ -162,9 +162,6 @@ def reading(converged: Validated) -> Iterator[Callable[[str], None]]:
     """Read a file of data1 by sftp as sato on mdx1, who has a data set there and a file beside it."""
     made = f"mkdir -p {HOME}/ct-2024 {HOME}/gone; echo pixels >{HOME}/ct-2024/study; echo notes >{HOME}/notes.txt"
     mounted = f"mkdir -p {HOME}/mri-a && mount -t tmpfs none {HOME}/mri-a"
-    converged("exec", "data1", "--", "sh", "-c", f"{made}; chmod -R a+rX {HOME}/ct-2024 {HOME}/notes.txt; {mounted}")
-    key = converged("exec", "login1", "--", "cat", "/etc/kakehashi/onward/sato/id_ed25519")
-    converged("exec", "mdx1", "--", "sh", "-c", "umask 077; cat >/run/audited; chown sato /run/audited", text=key)
 
     def read(path: str) -> None:
         known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
@@ -173,9 +170,15 @@ def reading(converged: Validated) -> Iterator[Callable[[str], None]]:
         done = converged.attempt("exec", "mdx1", "--", "sh", "-c", words, text=f"get {path} /dev/null\n")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    yield read
-    converged("exec", "mdx1", "--", "rm", "-f", "/run/audited")
-    converged("exec", "data1", "--", "sh", "-c", f"umount {HOME}/mri-a; cd {HOME} && rm -rf ct-2024 gone mri-a notes.txt")
+    try:
+        converged("exec", "data1", "--", "sh", "-c", f"{made}; chmod -R a+rX {HOME}/ct-2024 {HOME}/notes.txt; {mounted}")
+        key = converged("exec", "login1", "--", "cat", "/etc/kakehashi/onward/sato/id_ed25519")
+        converged("exec", "mdx1", "--", "sh", "-c", "umask 077; cat >/run/audited; chown sato /run/audited", text=key)
+        yield read
+    finally:
+        converged.attempt("exec", "mdx1", "--", "rm", "-f", "/run/audited")
+        undo = f"umount {HOME}/mri-a; cd {HOME} && rm -rf ct-2024 gone mri-a notes.txt"
+        converged.attempt("exec", "data1", "--", "sh", "-c", undo)
 
 
 def data_logins(twin: Validated, directory: Path) -> list[dict[str, Any]]:

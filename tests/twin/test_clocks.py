@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,13 +55,21 @@ def test_a_clock_by_which_certificates_fail_is_refused_before_anything_is_armed(
     assert {name: state(runs.twin, name) for name in before} == before
 
 
+def seconds_of(host: str, said: str) -> int:
+    """Return by how much a clock is said to be wrong."""
+    found = re.search(rf"the clock of {host} is (\d+) s ", said)
+    assert found, said
+    return int(found[1])
+
+
 def test_a_run_that_bears_it_and_one_of_a_node_arm_and_tell(runs: Runs) -> None:
     with wrong(runs, "ca1", 600), wrong(runs, "mdx1", 7200):
         run = runs.site("-e", "change_clock_skew_seconds=620", kill_at=ARMED)
         assert run.killed, run.end()
         said = " ".join(run.end().split())
-    assert "the clock of ca1 is 59" in said, said
-    assert "the clock of mdx1 is 719" in said
+    # At least so many, however long it takes to be told.
+    assert 500 <= seconds_of("ca1", said) <= 600, said
+    assert 7100 <= seconds_of("mdx1", said) <= 7200, said
     assert "certificates and codes may be refused there" in said
 
 

@@ -29,9 +29,9 @@ ALONE = ("-F", "none", "-n", "-T", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=
 TRUSTING = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=30")
 # As the signer's for login1, but of hours: no clock decides what is seen here.
 SIGN = f"""
-cd "$(mktemp -d)" && cat >key.pub && install -m 600 {AUTHORITY} authority
+cd "$(mktemp -d)" && trap 'rm -r "$PWD"' EXIT && cat >key.pub && install -m 600 {AUTHORITY} authority
 ssh-keygen -q -s authority -I sato@login1 -n sato -V -1m:+6h -z 1 -O clear -O permit-pty key.pub
-cat key-cert.pub; rm -r "$PWD"
+cat key-cert.pub
 """
 SESSION = "sleep 36000.75"
 ASK_SIGNER = """
@@ -79,6 +79,7 @@ class Leaving:
             "--identifier=sshd-session",
             "--grep=revoked by file",
         )
+        self.twin("exec", "mdx1", "--", "journalctl", "--sync")
         text = self.twin.attempt("exec", "mdx1", "--", *words).stdout  # it ends with 1 where there is none
         return len(text.splitlines())
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from plugin_utils.show import views
 from plugin_utils.site import goes_by_time
 from tests.unit.site.test_serial_plays import HERE, OFF, ROOT, ran, said
 from tests.unit.site.test_session_certificate import tasks_of
 
 SIGNER, LOGIN, NODE = (
-    {"managed": True, "host_certificate": {}, part: {}} for part in ("certificate_authority", "login_server", "segment_interface")
+    {"managed": True, "host_certificate": {}, **{part: {} for part in parts}}
+    for parts in (["certificate_authority"], ["login_server", "onward_certificates"], ["segment_interface"])
 )
 VIEWS = {"ca1": SIGNER, "login1": LOGIN, "mdx1": NODE, "off": NODE, "foreign": {"managed": False}}
 CHECKS = tasks_of(
@@ -33,6 +36,13 @@ def wrong(place: Path, seconds: int) -> dict[str, Any]:
         (room / name).write_text(f"#!/bin/sh\n{text}\n")
         (room / name).chmod(0o755)
     return {**HERE, "ansible_shell_executable": str(room / "sh")}
+
+
+def printing(place: Path, text: str) -> dict[str, Any]:
+    """A host whose ``date`` prints this."""
+    host = wrong(place, 0)
+    (place / "by0/date").write_text(f"#!/bin/sh\necho '{text}'\n")
+    return host
 
 
 def begun(place: Path, hosts: dict[str, dict[str, Any]], **values: Any) -> tuple[int, str]:
@@ -80,5 +90,27 @@ def test_whose_clocks_are_asked() -> None:
     certified = views([str(ROOT / "tests/twin/survey/inventory"), str(ROOT / "tests/twin/rotation")])
     assert {name for name, view in certified.items() if goes_by_time(view)} == {"login1", "ca1", "mdx1", "data1", "infra1"}
     plain = views([str(ROOT / "tests/twin/survey/inventory")])
-    assert {name for name, view in plain.items() if goes_by_time(view)} == {"login1"}
+    assert {name for name, view in plain.items() if goes_by_time(view)} == set(), "where nothing hangs on time, no clock hinders"
+    login_server: dict[str, Any] = {"managed": True, "login_server": {}}
+    assert not goes_by_time(login_server)
+    assert goes_by_time({**login_server, "login_restriction": {"totp_users": ["sato"]}})
+    assert goes_by_time({**login_server, "login_restriction": {"users": [{"name": "aoki", "authorities": ["ssh-ed25519 AAAA"]}]}})
     assert not goes_by_time(None)
+
+
+@pytest.mark.parametrize("printed", ["9" * 400, "kakehashi-time " + "9" * 400, "-5", ""])
+def test_a_host_that_tells_no_time_hinders_nobody(tmp_path: Path, printed: str) -> None:
+    """Root of one node may have it print anything."""
+    hosts = {"login1": HERE, "ca1": HERE, "mdx1": printing(tmp_path, printed)}
+    code, output = begun(tmp_path, hosts)
+    assert ("armed mdx1" in output, code) == (True, 0), output
+    assert "Traceback" not in output
+    assert "the clock of mdx1" not in output
+
+
+def test_what_a_shell_prints_before_is_no_time(tmp_path: Path) -> None:
+    hosts = {"login1": HERE, "ca1": {**wrong(tmp_path, 600)}}
+    shell = tmp_path / "by600/sh"
+    shell.write_text(shell.read_text().replace("#!/bin/sh\n", "#!/bin/sh\necho 'Welcome to ca1'\n"))
+    code, output = begun(tmp_path, hosts)
+    assert (code != 0, "the clock of ca1 is 5" in output) == (True, True), output

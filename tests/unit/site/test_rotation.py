@@ -163,6 +163,16 @@ def test_the_steps_of_host_keys(fabric: dict[str, View]) -> None:
     assert [decided(gone, both)[part] for part in ("step", "hosts")] == ["withdraw", ["login1"]]
 
 
+def test_a_login_server_on_which_nothing_runs_counts_as_not_read(fabric: dict[str, View]) -> None:
+    """Where a module can't run, on a host without room for one, it ends with 1 as well, and brings no lines."""
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {host: shown(host, n, n + 1, following=True, days=9) for host, n in FIRST.items()}
+    hosts["login1"]["__rotation_taken"] = {"rc": 1, "module_stdout": "No space left on device"}
+    assert rotation_decision(hosts, fabric, "host", list(fabric), 30)["refusal"].startswith(
+        "the new key is not taken into use, because login1 could not be asked"
+    )
+
+
 def test_a_host_that_is_off_keeps_its_key_and_the_others_go_on(fabric: dict[str, View]) -> None:
     hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
     hosts |= {host: shown(host, n, n + 1, following=True, days=9) for host, n in FIRST.items() if host != "mdx1"}
