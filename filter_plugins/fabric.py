@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from module_utils.matrix.change_proofs import refused_logins
-from module_utils.matrix.data_logins import data_tried, refused_data, silent_data
+from module_utils.matrix.data_logins import data_tried, refused_data, silent_data, unanswered_data
 from module_utils.matrix.knocks import knock_verdict, knocks_prove
 from plugin_utils import accounts, show, site
 
@@ -42,4 +42,5 @@ class FilterModule:
             "data_tried": data_tried,
             "refused_data": refused_data,
             "silent_data": silent_data,
+            "unanswered_data": unanswered_data,
         }

@@ -12,7 +12,9 @@ from plugin_utils import rotation
 from plugin_utils.filters import filters_of
 
 NAMES = (
+    "certificate_misses",
     "certificate_proofs",
+    "certificate_refusals",
     "rotation_decision",
     "rotation_left",
     "rotation_only",

@@ -24,6 +24,8 @@ _LOGIN_KEYS, _DATA_KEYS = "/etc/ssh/authorized_keys.d", "/etc/ssh/authorized_key
 _HOST = "/etc/ssh/ssh_host_ed25519_key"
 _SIGNERS_KNOWN = "/etc/kakehashi/signing/known_hosts"
 _SHOWN_DAYS = 7.0
+_TRIED = 5
+"""Hosts to which accounts go on by certificate from one login server."""
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 Views = Mapping[str, View]
 
@@ -152,26 +154,68 @@ def rotation_proofs(
 
 
 def certificate_proofs(
-    views: Views, proofs: Mapping[str, Any], host: str, certified: Sequence[str], silent: Sequence[str] = ()
+    views: Views,
+    proofs: Mapping[str, Any],
+    host: str,
+    certified: Sequence[str],
+    silent: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Return the logins (``login_server``, ``account``, ``host``) by which hosts are known by certificate alone.
 
     Those from ``host`` where that is a login server, all where it is a signer, else those to it; only to hosts that are
-    ``certified``, and from no login server that is ``silent``.
+    ``certified``, and from no login server that is ``silent``. Of hosts to do ``without`` none but ``host`` itself is tried.
+    From each login server there are five at most, far apart in order: each takes its time, and the change is held meanwhile.
     """
     view = views.get(host, {})
 
     def proves(target: str, way: Mapping[str, str]) -> bool:
-        if "certificate_authority" in view or target == host:
+        if target == host:
             return True
-        return way["login_server"] == host
+        return target not in without and ("certificate_authority" in view or way["login_server"] == host)
 
     def known(target: str, way: Mapping[str, str]) -> bool:
         believed = views.get(way["login_server"], {}).get("host_certificate", {}).get("known", ())
         return target in believed and way["login_server"] not in silent
 
     tried = {name: proofs.get(name, {}).get("accounts", ()) for name in certified}
-    return [{**way, "host": name} for name, ways in tried.items() for way in ways if proves(name, way) and known(name, way)]
+    found: dict[str, list[dict[str, str]]] = {}
+    for name, ways in tried.items():
+        for way in ways:
+            if proves(name, way) and known(name, way):
+                found.setdefault(way["login_server"], []).append({**way, "host": name})
+    return [way for ways in found.values() for way in ways[:: -(-len(ways) // _TRIED)]]
+
+
+def certificate_misses(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return in words which logins by certificate came to nothing; ``results`` are of a loop over ``certificate_proofs``."""
+    return [
+        f"{way['account']} from {way['login_server']} to {way['host']} ({_last_words(result)})"
+        for way, result in _certificate_logins(results)
+        if result.get("rc") != 0
+    ]
+
+
+def certificate_refusals(results: Iterable[Mapping[str, Any]], anew: Sequence[str] = ()) -> list[str]:
+    """Return those of ``certificate_misses`` for which a change is undone; others may be a stranger's host that is broken.
+
+    They are all of a login server from which no host was reached, and those to hosts that were certified ``anew``. A login server
+    that is off is none of them.
+    """
+    results = list(results)
+    logins = list(_certificate_logins(results))
+    reaching = {way["login_server"] for way, result in logins if result.get("rc") == 0}
+    counts = [result for way, result in logins if way["login_server"] not in reaching or way["host"] in anew]
+    return certificate_misses(counts)
+
+
+def _certificate_logins(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
+    return ((result["__way"], result) for result in results if not result.get("unreachable") and not result.get("skipped"))
+
+
+def _last_words(result: Mapping[str, Any]) -> str:
+    said = str(result.get("stderr") or result.get("msg") or "").strip().splitlines()
+    return said[-1] if said else "it said nothing"
 
 
 def _taking(views: Views, kind: str, host: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:

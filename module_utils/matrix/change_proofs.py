@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from ..fabric import access, factors
 from ..fabric.access import Persona
-from ..fabric.model import FAMILIES, Fabric, Family, Host
+from ..fabric.model import FAMILIES, Account, Fabric, Family, Host
 from ..fabric.paths import Path, paths, ways_in
 from .attempts import SSH_PORT, Endpoint, OriginPlan, plan_to_data
 from .outcomes import MEANINGS
 from .plan import Reach, reach
 
 _LOOKED_AT = 16
-"""Pairs of account and node of which the best two are taken: a fabric may have thousands."""
+"""Pairs of account and node, at most, of which the best two are taken: a fabric may have thousands."""
 
 
 def change_proofs(fabric: Fabric, without: Collection[str] = ()) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -98,45 +99,88 @@ def _data(fabric: Fabric, host: Host, reached: Sequence[str], without: Collectio
     # Who has no login server has no key for data either.
     with_key = {account.name for server in servers for account in access.accounts_on(fabric, server)}
     able = [account for account in access.data_accounts_on(fabric, host) if account.name in with_key]
-    arriving = [path for flow in fabric.flows_to(host, access.DATA) for path in paths(fabric, flow) if path.target == host.name]
-    by_way: dict[tuple[str, str], list[Path]] = {}
-    for account in sorted(able, key=lambda a: not a.probe):
-        for path in access.declared_data(fabric, Persona("account", account.name), host, arriving):
-            by_way.setdefault((account.name, path.origin), []).append(path)
-    first = {origin: (name, origin) for name, origin in reversed(by_way)}
-    near = [first[origin] for origin in reached if origin in first]
-    answers: dict[tuple[str, Family], str] = {}
-    for (name, _origin), ways in by_way.items():
-        for path in ways:
-            answers.setdefault((name, path.family), str(path.source))
+    readers = _readers(fabric, host, sorted(able, key=lambda a: not a.probe))
+    first: dict[str, _Readers] = {}
+    for reader in readers:
+        for origin in reader.ways:
+            first.setdefault(origin, reader)
+    near = islice((origin for origin in reached if origin in first), 2)
     return {
-        "data_logins": list(_data_logins(fabric, servers, by_way)),
+        "data_logins": list(_data_logins(fabric, servers, readers)),
         "data_origins": [
-            {"origin": way[1], "account": way[0], "endpoints": _data_endpoints(fabric, by_way[way])} for way in near[:2]
+            {
+                "origin": origin,
+                "account": first[origin].accounts[0].name,
+                "endpoints": _data_endpoints(fabric, first[origin].ways[origin]),
+            }
+            for origin in near
         ],
-        "data_answers": [{"user": name, "address": address} for (name, _family), address in answers.items()],
+        "data_answers": [
+            {"user": account.name, "address": address}
+            for reader in readers
+            for account in reader.accounts
+            for address in reader.addresses()
+        ],
     }
 
 
-def _data_logins(
-    fabric: Fabric, servers: Sequence[Host], by_way: Mapping[tuple[str, str], Sequence[Path]]
-) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """Accounts that may do the same, those marked ``probe`` first, and by origin the paths by which they come to data."""
+
+    accounts: list[Account]
+    ways: Mapping[str, Sequence[Path]]
+
+    def addresses(self) -> Collection[str]:
+        """Return one of their addresses of each family."""
+        found: dict[Family, str] = {}
+        for path in chain.from_iterable(self.ways.values()):
+            found.setdefault(path.family, str(path.source))
+        return found.values()
+
+
+def _readers(fabric: Fabric, host: Host, able: Iterable[Account]) -> list[_Readers]:
+    """Return ``able`` accounts, in their order: thousands of people may do the same, so that is worked out for one of them."""
+    arriving = [path for flow in fabric.flows_to(host, access.DATA) for path in paths(fabric, flow) if path.target == host.name]
+    number = {account.name: i for i, group in enumerate(access.alike(fabric)) for account in group}
+    found: dict[int, _Readers] = {}
+    for account in able:
+        reader = found.get(number[account.name])
+        if reader is None:
+            ways: dict[str, list[Path]] = {}
+            for path in access.declared_data(fabric, Persona("account", account.name), host, arriving):
+                ways.setdefault(path.origin, []).append(path)
+            reader = found[number[account.name]] = _Readers([], ways)
+        reader.accounts.append(account)
+    return list(found.values())
+
+
+def _data_logins(fabric: Fabric, servers: Sequence[Host], readers: Iterable[_Readers]) -> Iterator[dict[str, Any]]:
     """Yield each server with the node and the account that serve best; where there is one server only, another node as well."""
     found: list[dict[str, Any]] = []
-    able = (way for way in by_way if fabric.accounts[way[0]].probe and fabric.hosts[way[1]].managed)
-    for name, node in islice(able, _LOOKED_AT):
-        ways = {path.origin for path in access.declared_logins(fabric, Persona("account", name), fabric.hosts[node])}
+    servers = [server for server in servers if server.managed]
+
+    def like_the_first(way: Mapping[str, Any]) -> tuple[bool, bool]:
+        return way["login_server"] == found[0]["login_server"], way["node"] == found[0]["node"]
+
+    able = (
+        (reader.accounts[0].name, node, ways)
+        for reader in readers
+        for node, ways in reader.ways.items()
+        if reader.accounts[0].probe and fabric.hosts[node].managed
+    )
+    for name, node, ways in islice(able, _LOOKED_AT):
+        origins = {path.origin for path in access.declared_logins(fabric, Persona("account", name), fabric.hosts[node])}
         found += [
-            {"login_server": server.name, "account": name, "node": node, "endpoints": _data_endpoints(fabric, by_way[name, node])}
+            {"login_server": server.name, "account": name, "node": node, "endpoints": _data_endpoints(fabric, ways)}
             for server in servers
-            if server.managed and server.name in ways
+            if server.name in origins
         ]
-    if found:
-        yield found[0]
-        others = sorted(
-            found[1:], key=lambda way: (way["login_server"] == found[0]["login_server"], way["node"] == found[0]["node"])
-        )
-        yield from others[:1]
+        # There is no better one.
+        if any(like_the_first(way) == (len(servers) == 1, False) for way in found):
+            break
+    yield from found[:1]
+    yield from sorted(found[1:], key=like_the_first)[:1]
 
 
 def _data_endpoints(fabric: Fabric, ways: Sequence[Path]) -> list[dict[str, Any]]:

@@ -13,9 +13,10 @@ import shlex
 import shutil
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .attempts import Attempt, Endpoint, attempt_to_data
 from .classify import Ran, client_outcome, connect_outcome, last_words
@@ -48,9 +49,12 @@ try:
 except OSError: pass
 """
 _SAID = re.compile(r"^kakehashi-relay: (?:(here|connected)|errno (\d+))\r?\n?", re.MULTILINE)
-_NOTHING = ("not-tried", "filtered")
+_NOTHING = ("not-tried", "filtered", "no-route")
 """Ends that say nothing of the data server: nobody came as far as to ask it."""
 _SILENT = "tcp-timeout"
+"""As well, unless a knock says that somebody has the address: the cable may be broken, or a gateway off."""
+_DOUBTFUL = ("dropped", "timeout", "unknown")
+"""Ends that the way may have made as well as the data server."""
 _AGAIN = ("dropped", "timeout")
 _TIMED_OUT = 110
 _CONNECT, _ALL = 6, 30
@@ -156,35 +160,106 @@ async def _once(attempt: Attempt, argv: Sequence[str]) -> Outcome:
 def refused_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]] = ()) -> list[str]:
     """Return in words what a data server refused: address and what was said, by user and address, IPv4 first.
 
-    ``results`` are those of the module ``data_login_probe``, in a loop of tasks. What nobody could ask for is no refusal, nor is
-    silence where ``knocks``, results of ``neighbour_knock``, were answered past the origin's own packet filter.
+    ``results`` are those of the module ``data_login_probe``, in a loop of tasks, and ``knocks`` those of ``neighbour_knock``.
+    What nobody could ask for is no refusal, nor is silence, unless a knock from there says that the data server has the address.
+    What ended in doubt is one unless the same user got as far at this address another way. A probe that broke off proves nothing,
+    which must not pass for a machine that is off: those come last.
     """
+    results = list(results)
+    rows, heard = list(_rows(results)), _confirmed(knocks)
     found = {}
-    for _kind, user, (_host, address, _port), _hop, code, words in _asked(results, knocks):
-        if code not in ("admitted", TAKEN):
-            meaning = MEANINGS[code][2] if code in MEANINGS else code
-            found[user, ":" in address, address] = f"{user} at {address}: {meaning}{f' ({words})' if words else ''}"
-    return [found[place] for place in sorted(found)]
+    for row in rows:
+        said = _said(row, heard)
+        if said == "refused" or (said == "doubtful" and not _settled(row, rows)):
+            found[row.user, ":" in row.address, row.address] = f"{row.user} at {row.address}: {row.meaning}"
+    return [found[place] for place in sorted(found)] + [_broken_words(result) for result in results if _broke_off(result)]
 
 
 def silent_data(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return from where nothing answered, as ``{origin, targets}`` for ``neighbour_knock``: its own filter may have been it."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for result in results:
-        way = result.get("__way", {})
-        for _kind, _user, (_host, address, port), _hop, code, _words in result.get("made", ()):
-            if code == _SILENT:
-                found.setdefault(way.get("node") or way.get("origin", ""), []).append({"address": address, "port": port})
+    for row in _rows(results):
+        if row.code == _SILENT:
+            found.setdefault(row.origin, []).append({"address": row.address, "port": row.port})
     return [{"origin": origin, "targets": targets} for origin, targets in found.items()]
 
 
 def data_tried(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]] = ()) -> bool:
-    """Return whether the data server was asked at all, whatever it said. ``knocks`` are as in ``refused_data``."""
-    return bool(_asked(results, knocks))
+    """Return whether there is no more to ask: somebody got in at each address that was tried, or was refused at one.
+
+    ``knocks`` are as in ``refused_data``. Where a probe broke off, the change is undone in any case.
+    """
+    results = list(results)
+    rows, heard = list(_rows(results)), _confirmed(knocks)
+    said = [(row, _said(row, heard)) for row in rows]
+    if any(_broke_off(result) for result in results) or any(word == "refused" for _row, word in said):
+        return True
+    admitted = {(row.address, row.port) for row, word in said if word == "admitted"}
+    return bool(rows) and all((row.address, row.port) in admitted for row in rows)
 
 
-def _asked(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]]) -> list[Sequence[Any]]:
-    """Return the rows that say something of the data server."""
-    answered = {(row["address"], row["port"]) for knock in knocks for row in knock.get("answers", ()) if row["answer"] == "open"}
-    rows: list[Sequence[Any]] = [row for result in results for row in result.get("made", ())]
-    return [row for row in rows if row[4] not in _NOTHING and not (row[4] == _SILENT and tuple(row[2][1:]) in answered)]
+def unanswered_data(results: Iterable[Mapping[str, Any]], knocks: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """Return in words from where the data server was not asked, and why: that is the way's, and nothing that it said."""
+    heard = _confirmed(knocks)
+    found = [row for row in _rows(results) if _said(row, heard) == "nothing"]
+    return list(dict.fromkeys(f"from {row.origin} to {row.address}: {row.meaning}" for row in found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One attempt of a probe, and the machine on which its connection begins."""
+
+    origin: str
+    kind: str
+    user: str
+    address: str
+    port: int
+    code: str
+    words: str
+
+    @property
+    def meaning(self) -> str:
+        said = MEANINGS[self.code][2] if self.code in MEANINGS else self.code
+        return f"{said}{f' ({self.words})' if self.words else ''}"
+
+
+def _rows(results: Iterable[Mapping[str, Any]]) -> Iterator[_Row]:
+    for result in results:
+        way = result.get("__way", {})
+        for kind, user, (_host, address, port), _hop, code, words in result.get("made", ()):
+            yield _Row(way.get("node") or way.get("origin", ""), kind, user, address, port, code, words)
+
+
+def _confirmed(knocks: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, int]]:
+    """Return origin, address and port of knocks by which silence is the data server's own: somebody has the address."""
+    return {
+        (knock.get("__silent", {}).get("origin", ""), row["address"], row["port"])
+        for knock in knocks
+        for row in knock.get("answers", ())
+        if row["answer"] in ("silent", "closed")
+    }
+
+
+def _said(row: _Row, heard: Collection[tuple[str, str, int]]) -> Literal["admitted", "refused", "doubtful", "nothing"]:
+    if row.code in ("admitted", TAKEN):
+        return "admitted"
+    if row.code in _NOTHING or (row.code == _SILENT and (row.origin, row.address, row.port) not in heard):
+        return "nothing"
+    return "doubtful" if row.code in _DOUBTFUL else "refused"
+
+
+def _settled(row: _Row, rows: Iterable[_Row]) -> bool:
+    """Return whether the same user got as far another way: a key that would be taken says nothing of what comes after it."""
+    enough = ("admitted",) if row.kind == "sftp" else ("admitted", TAKEN)
+    return any((o.user, o.address, o.port) == (row.user, row.address, row.port) and o.code in enough for o in rows)
+
+
+def _broke_off(result: Mapping[str, Any]) -> bool:
+    return "made" not in result and not result.get("unreachable") and not result.get("skipped")
+
+
+def _broken_words(result: Mapping[str, Any]) -> str:
+    way = result.get("__way", {})
+    origin = way.get("node") or way.get("origin", "")
+    why = next(iter(str(result.get("msg") or "").splitlines()), "") or "it said nothing"
+    return f"{way.get('account', '')} from {origin}: the attempt broke off, so that nothing is proved ({why})"

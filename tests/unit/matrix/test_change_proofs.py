@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from module_utils.fabric import access
 from module_utils.fabric.model import Fabric
+from module_utils.fabric.paths import paths
 from module_utils.matrix.change_proofs import change_proofs, refused_logins
 from module_utils.matrix.outcomes import MEANINGS
+from tests.support.fabrics import generated_fabric
 from tests.support.security_key import SecurityKey
 
 
@@ -115,6 +120,36 @@ def test_without_login_servers_nobody_has_a_key_for_data(fabric: Fabric) -> None
     found = change_proofs(fabric, ["login1"])["data1"]
     assert (found["data_logins"], found["data_origins"], found["data_answers"]) == ([], [], [])
     assert found["strangers"] == change_proofs(fabric)["data1"]["strangers"]
+
+
+def test_people_who_may_do_the_same_are_worked_out_once_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = generated_fabric(1000)
+    hosts = {name: replace(host, enforce=name == "data1") for name, host in large.hosts.items()}
+    accounts = {name: replace(account, probe=True) for name, account in large.accounts.items()}
+    large = replace(large, hosts=hosts, accounts=accounts)
+    arriving = [path for flow in large.flows_to(hosts["data1"], access.DATA) for path in paths(large, flow)]
+    groups = len(access.alike(large))
+    calls: Counter[str] = Counter()
+
+    def counted(name: str) -> None:
+        asked = getattr(access, name)
+
+        def count(*words: Any) -> Any:
+            calls[name] += 1
+            return asked(*words)
+
+        monkeypatch.setattr(access, name, count)
+
+    for name in ("computes_on", "declared_data", "declared_logins"):
+        counted(name)
+    found = change_proofs(large)["data1"]
+    first, second = found["data_logins"]
+    assert (first["login_server"], second["login_server"], first["node"] == second["node"]) == ("login1", "login2", False)
+    assert len(found["data_answers"]) == 2 * len(accounts)
+    assert len(accounts) > 10 * groups, "nothing is saved where nobody is alike"
+    assert calls["declared_data"] == groups
+    assert calls["computes_on"] <= groups * len(arriving)
+    assert calls["declared_logins"] <= 2, "the first two nodes are as good as any"
 
 
 def test_logins_in_vain_are_told() -> None:

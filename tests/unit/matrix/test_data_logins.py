@@ -25,6 +25,7 @@ from module_utils.matrix.data_logins import (
     silent_data,
     through_node,
     try_logins,
+    unanswered_data,
 )
 
 PLACE = Endpoint("data1", "192.0.2.72", 2022)
@@ -117,9 +118,18 @@ def test_a_public_key_is_taken_or_not() -> None:
     assert key_outcome(attempt, Ran(255, "", "Host key verification failed.\n")).code == "host-key"
 
 
-def result(code: str, address: str = "192.0.2.72", words: str = "") -> dict[str, Any]:
-    way = {"node": "mdx1", "login_server": "login1"}
-    return {"__way": way, "made": [["sftp", "sato", ["data1", address, 2022], None, code, words]]}
+def result(code: str, address: str = "192.0.2.72", words: str = "", node: str = "mdx1", user: str = "sato") -> dict[str, Any]:
+    way = {"account": user, "node": node, "login_server": "login1"}
+    return {"__way": way, "made": [["sftp", user, ["data1", address, 2022], None, code, words]]}
+
+
+def shown(code: str, origin: str = "mdx1") -> dict[str, Any]:
+    way = {"account": "sato", "origin": origin}
+    return {"__way": way, "made": [["ssh", "sato", ["data1", "192.0.2.72", 2022], None, code, ""]]}
+
+
+def knocked(answer: str, address: str = "192.0.2.72", origin: str = "mdx1") -> dict[str, Any]:
+    return {"__silent": {"origin": origin}, "answers": [{"address": address, "port": 2022, "answer": answer}]}
 
 
 def test_refusals_are_told_in_words() -> None:
@@ -136,26 +146,92 @@ def test_refusals_are_told_in_words() -> None:
     ]
 
 
-@pytest.mark.parametrize(("code", "tried"), [("not-tried", False), ("filtered", False), ("admitted", True), ("tcp-reset", True)])
+@pytest.mark.parametrize(
+    ("code", "tried"),
+    [("not-tried", False), ("filtered", False), ("no-route", False), ("admitted", True), ("tcp-reset", True)],
+)
 def test_who_never_got_to_ask_is_neither_let_in_nor_refused(code: str, tried: bool) -> None:
     assert data_tried([result(code), {"skipped": True}]) is tried
     assert bool(refused_data([result(code)])) is (code == "tcp-reset")
 
 
-def test_silence_is_the_data_servers_unless_a_knock_past_the_nodes_own_filter_is_answered() -> None:
-    results = [result("tcp-timeout"), result("tcp-timeout", "2001:db8::1"), result("admitted")]
+def test_whom_to_ask_whether_silence_was_its_own() -> None:
+    results = [result("tcp-timeout"), result("tcp-timeout", "2001:db8::1"), result("admitted"), result("no-route")]
     [asked] = silent_data(results)
     assert asked["origin"] == "mdx1"
     assert asked["targets"] == [{"address": "192.0.2.72", "port": 2022}, {"address": "2001:db8::1", "port": 2022}]
-    answers = [
-        {"address": "192.0.2.72", "port": 2022, "answer": "open"},
-        {"address": "2001:db8::1", "port": 2022, "answer": "silent"},
-    ]
-    assert refused_data(results, [{"answers": answers}]) == ["sato at 2001:db8::1: no answer to the connect"]
-    assert len(refused_data(results, [{"unreachable": True}])) == 2
-    assert data_tried(results[:1])
-    assert not data_tried(results[:1], [{"answers": answers}])
     assert silent_data([{"origin": "x"}, {"unreachable": True}]) == []
+
+
+@pytest.mark.parametrize("answer", ["silent", "closed"])
+def test_silence_is_the_data_servers_where_a_knock_says_that_it_has_the_address(answer: str) -> None:
+    results = [result("tcp-timeout"), result("tcp-timeout", "2001:db8::1"), result("admitted")]
+    knocks = [knocked("open"), knocked(answer, "2001:db8::1")]
+    assert refused_data(results, knocks) == ["sato at 2001:db8::1: no answer to the connect"]
+    assert data_tried(results[1:2], knocks)
+    assert not data_tried(results[:1], knocks)
+
+
+@pytest.mark.parametrize(
+    "knocks",
+    [
+        [],
+        [knocked("open")],
+        [knocked("absent")],
+        [{"__silent": {"origin": "mdx1"}, "msg": "192.0.2.72 is on no segment of this host"}],
+        [{"__silent": {"origin": "mdx1"}, "unreachable": True}],
+        [knocked("silent", origin="mdx2")],
+    ],
+    ids=["none", "open", "absent", "failed", "unreachable", "of another origin"],
+)
+def test_silence_that_no_knock_from_there_confirms_is_nothing_that_the_data_server_said(knocks: list[dict[str, Any]]) -> None:
+    results = [result("tcp-timeout")]
+    assert refused_data(results, knocks) == []
+    assert not data_tried(results, knocks)
+    assert unanswered_data(results, knocks) == ["from mdx1 to 192.0.2.72: no answer to the connect"]
+    assert data_tried([*results, result("admitted", node="mdx2")], knocks)
+
+
+def test_each_address_is_asked_until_somebody_gets_in_or_is_refused() -> None:
+    results = [result("admitted"), result("no-route", "2001:db8::1", "Network is unreachable")]
+    assert not data_tried(results)
+    assert data_tried([*results, result("admitted", "2001:db8::1", node="mdx2")])
+    assert data_tried([*results, result("auth-denied", "2001:db8::1", node="mdx2")])
+    assert unanswered_data(results) == ["from mdx1 to 2001:db8::1: there is no route (Network is unreachable)"]
+
+
+@pytest.mark.parametrize("code", ["dropped", "timeout", "unknown"])
+def test_a_doubt_is_a_refusal_unless_the_same_user_gets_as_far_another_way(code: str) -> None:
+    doubt = result(code)
+    assert not data_tried([doubt])
+    assert len(refused_data([doubt])) == 1
+    assert refused_data([doubt, result("admitted", node="mdx2")]) == []
+    for other in (
+        result("admitted", "2001:db8::1", node="mdx2"),
+        result("admitted", node="mdx2", user="kato"),
+        result("not-tried", node="mdx2"),
+        shown(TAKEN),
+    ):
+        assert len(refused_data([doubt, other])) == 1, other
+    assert len(refused_data([shown(code)])) == 1
+    assert refused_data([shown(code), shown(TAKEN, "mdx2")]) == []
+
+
+def test_another_host_key_is_a_refusal_whoever_else_gets_in() -> None:
+    results = [result("host-key"), result("admitted", node="mdx2")]
+    assert data_tried(results[:1])
+    assert len(refused_data(results)) == 1
+
+
+def test_a_probe_that_broke_off_does_not_pass_for_one_that_is_off() -> None:
+    way = result("admitted")["__way"]
+    broken = {"__way": way, "failed": False, "msg": "MODULE FAILURE: No start of json\nSee stdout/stderr"}
+    assert refused_data([broken]) == [
+        "sato from mdx1: the attempt broke off, so that nothing is proved (MODULE FAILURE: No start of json)"
+    ]
+    assert data_tried([broken]), "there is no more to ask"
+    assert refused_data([{"__way": way}, result("admitted")])
+    assert refused_data([{"__way": way, "unreachable": True}, {"__way": way, "skipped": True}]) == []
 
 
 def test_what_was_dropped_is_tried_again_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,11 @@ asked = given.get("through") or ("key" if given.get("public_key") else {name!r})
 with open({log!r}, "a") as log:
     log.write(asked + "\\n")
 answer = {answers!r}.get(asked)
+if (answer or "").startswith("broken"):
+    module.fail_json(msg=answer)
 if {name!r} == "data_login_probe":
+    if given["host_keys"] != {keys!r}:
+        module.fail_json(msg="broken: other host keys")
     module.exit_json(made=[["sftp", given["account"], ["data1", "192.0.2.72", 2022], None, answer, ""]])
 if {name!r} == "neighbour_knock":
     module.exit_json(answers=[dict(target, answer=answer) for target in given["targets"]])
@@ -43,14 +47,21 @@ ARGUMENTS = {
     "data_answers": ["logins", "port"],
     "neighbour_knock": ["targets"],
 }
+KEYS = ["ssh-ed25519 AAAA data1"]
+# Not among what is asked: it only reads.
+KNOWN = f"""
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule(argument_spec={{}}, supports_check_mode=True).exit_json(host_keys={KEYS!r})
+"""
 
 
 def proved(place: Path, answers: dict[str, str], proofs: dict[str, Any], off: str) -> tuple[list[str], str]:
     """Return what was asked, in order, and what was printed."""
     log = place / "asked"
     for name, arguments in ARGUMENTS.items():
-        text = MODULE.format(name=name, arguments=arguments, answers=answers, log=str(log))
+        text = MODULE.format(name=name, arguments=arguments, answers=answers, log=str(log), keys=KEYS)
         (place / f"{name}.py").write_text(text)
+    (place / "ssh_info.py").write_text(KNOWN)
     source = yaml.safe_load((ROOT / "playbooks/tasks/prove_access.yml").read_text())
     include = next(task for task in source if task.get("ansible.builtin.include_tasks") == "prove_data.yml")
     include["ansible.builtin.include_tasks"] = str(ROOT / "playbooks/tasks/prove_data.yml")
@@ -61,7 +72,6 @@ def proved(place: Path, answers: dict[str, str], proofs: dict[str, Any], off: st
     (place / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
     facts = {
         "change_proofs": {"data1": proofs},
-        "__login_restriction_ssh": {"host_keys": []},
         "onward_keys": {"sato": ["ssh-ed25519 AAAA sato"]},
         "data_server_port": 2022,
     }
@@ -103,14 +113,61 @@ def proved(place: Path, answers: dict[str, str], proofs: dict[str, Any], off: st
             "kept",
             "was not tried from where they come",
         ),
-        ({"mdx1": "tcp-timeout", "neighbour_knock": "silent"}, ["mdx1", "neighbour_knock"], "undone", "no answer to the connect"),
+        (
+            {"mdx1": "tcp-timeout", "mdx2": "tcp-timeout", "neighbour_knock": "silent"},
+            ["mdx1", "mdx2", "neighbour_knock", "neighbour_knock"],
+            "undone",
+            "no answer to the connect",
+        ),
+        # One node alone is shut out.
+        (
+            {"mdx1": "tcp-timeout", "mdx2": "admitted", "neighbour_knock": "silent"},
+            ["mdx1", "mdx2", "neighbour_knock"],
+            "undone",
+            "no answer to the connect",
+        ),
         # The node's own packet filter has not heard of the flow yet.
         (
-            {"mdx1": "tcp-timeout", "neighbour_knock": "open", "key": "tcp-timeout"},
-            ["mdx1", "neighbour_knock", "key", "neighbour_knock", "data_answers"],
+            {"mdx1": "tcp-timeout", "mdx2": "tcp-timeout", "neighbour_knock": "open", "key": "tcp-timeout"},
+            ["mdx1", "mdx2", "neighbour_knock", "neighbour_knock", "key", "neighbour_knock", "data_answers"],
             "kept",
             "was not tried from where they come",
         ),
+        # A broken cable, or a gateway that is off: the data server is asked another way.
+        ({"mdx1": "no-route", "mdx2": "admitted"}, ["mdx1", "mdx2"], "kept", "from mdx1 to 192.0.2.72: there is no route"),
+        (
+            {"mdx1": "tcp-timeout", "mdx2": "admitted", "neighbour_knock": "absent"},
+            ["mdx1", "mdx2", "neighbour_knock"],
+            "kept",
+            "from mdx1 to 192.0.2.72: no answer to the connect",
+        ),
+        (
+            {"mdx1": "tcp-timeout", "mdx2": "admitted", "neighbour_knock": "broken: on no segment of this host"},
+            ["mdx1", "mdx2", "neighbour_knock"],
+            "kept",
+            "from mdx1 to 192.0.2.72: no answer to the connect",
+        ),
+        (
+            {"mdx1": "no-route", "mdx2": "no-route", "key": "auth-denied"},
+            ["mdx1", "mdx2", "key", "data_answers"],
+            "undone",
+            "sshd took none of the keys",
+        ),
+        (
+            {"mdx1": "no-route", "mdx2": "no-route", "key": "no-route"},
+            ["mdx1", "mdx2", "key", "data_answers"],
+            "kept",
+            "was not tried from where they come",
+        ),
+        # In doubt, another login decides, and nothing less.
+        ({"mdx1": "timeout", "mdx2": "admitted"}, ["mdx1", "mdx2"], "kept", ""),
+        (
+            {"mdx1": "timeout", "mdx2": "not-tried", "key": "key-taken"},
+            ["mdx1", "mdx2", "key", "data_answers"],
+            "undone",
+            "no end within the time given",
+        ),
+        ({"mdx1": "broken: no sftp"}, ["mdx1"], "undone", "sato from mdx1: the attempt broke off"),
     ],
 )
 def test_what_is_asked_and_what_comes_of_it(

@@ -12,7 +12,9 @@ import pytest
 from module_utils.fabric.views import View
 from module_utils.identity.turnover import DAY
 from plugin_utils.rotation import (
+    certificate_misses,
     certificate_proofs,
+    certificate_refusals,
     rotation_decision,
     rotation_left,
     rotation_only,
@@ -377,3 +379,57 @@ def test_logins_that_prove_that_a_host_is_known_by_certificate(fabric: dict[str,
     assert certificate_proofs(fabric, proofs, "data1", ["mdx1"]) == []
     blind = {**fabric, "login1": {**fabric["login1"], "host_certificate": {**fabric["login1"]["host_certificate"], "known": []}}}
     assert certificate_proofs(blind, proofs, "mdx1", ["mdx1"]) == [], "it believes no certificate of mdx1"
+
+
+LARGE = [f"node{number}" for number in range(400)]
+SERVERS = ("login1", "login2")
+LARGE_VIEWS: dict[str, Any] = {
+    **{name: {"login_server": {}, "host_certificate": {"known": LARGE}} for name in SERVERS},
+    **{name: {} for name in LARGE},
+    "ca1": {"certificate_authority": {}},
+}
+LARGE_PROOFS = {name: {"accounts": [{"login_server": server, "account": "sato"} for server in SERVERS]} for name in LARGE}
+
+
+def test_of_many_hosts_five_are_tried_from_each_login_server_and_none_to_do_without() -> None:
+    without = LARGE[:150]
+    for host, servers in (("login1", SERVERS[:1]), ("ca1", SERVERS)):
+        ways = certificate_proofs(LARGE_VIEWS, LARGE_PROOFS, host, LARGE, (), without)
+        assert [way["login_server"] for way in ways] == [name for name in servers for _ in range(5)]
+        for server in servers:
+            tried = [way["host"] for way in ways if way["login_server"] == server]
+            assert len(set(tried)) == 5, "and not five times the same"
+            assert set(tried).isdisjoint(without)
+            assert tried[-1] not in LARGE[:300], "they are not all of one platform"
+    few = LARGE[148:152]
+    assert [way["host"] for way in certificate_proofs(LARGE_VIEWS, LARGE_PROOFS, "login1", few, (), without)] == few[2:]
+
+
+def test_a_host_that_was_certified_anew_is_tried_though_others_do_without_it() -> None:
+    ways = certificate_proofs(LARGE_VIEWS, LARGE_PROOFS, "node7", ["node7"], (), ["node7"])
+    assert [(way["login_server"], way["host"]) for way in ways] == [("login1", "node7"), ("login2", "node7")]
+
+
+def went(server: str, host: str, rc: int | None, **more: Any) -> dict[str, Any]:
+    result = {"__way": {"login_server": server, "account": "sato", "host": host}, **more}
+    return result if rc is None else {**result, "rc": rc}
+
+
+def test_a_change_is_undone_where_a_login_server_reaches_nobody_by_certificate() -> None:
+    unknown = went("login1", "mdx1", 255, stderr="a banner\nHost key verification failed.\n")
+    said = "sato from login1 to mdx1 (Host key verification failed.)"
+    assert certificate_misses([unknown, went("login1", "mdx2", 0)]) == [said]
+    assert certificate_refusals([unknown, went("login1", "mdx2", 0)]) == [], "that is a stranger's trouble"
+    assert certificate_refusals([unknown, went("login2", "mdx1", 0)]) == [said], "another login server proves nothing of this one"
+    assert certificate_refusals([unknown, went("login1", "mdx2", 255)]) == [said, "sato from login1 to mdx2 (it said nothing)"]
+    assert certificate_refusals([unknown, went("login1", "mdx2", None, unreachable=True)]) == [said]
+    broken = went("login1", "mdx1", None, failed=False, msg="No such file: runuser")
+    assert certificate_refusals([broken]) == ["sato from login1 to mdx1 (No such file: runuser)"]
+    assert certificate_refusals([]) == []
+
+
+def test_a_host_that_was_certified_anew_has_to_be_known_from_everywhere() -> None:
+    results = [went("login1", "mdx1", 0), went("login2", "mdx1", 255), went("login2", "mdx2", 0)]
+    assert certificate_refusals(results) == []
+    assert certificate_refusals(results, ["mdx2"]) == []
+    assert certificate_refusals(results, ["mdx1"]) == ["sato from login2 to mdx1 (it said nothing)"]
