@@ -168,16 +168,16 @@ def bring_about(module: AnsibleModule) -> None:
     if files:
         for tool in disk.validate(rights, tolerate_missing_tools=module.check_mode):
             module.warn(f"{tool} is not installed yet, so sudoers was not validated by it")
+    words = [step.say for step in steps]
     if not module.check_mode:
         if files or steps:
             refuse_when_over(module)
         # New administrators are there before what gave others root's rights goes.
-        carry_out([step for step in steps if step.gives])
+        words = carry_out([step for step in steps if step.gives])
         disk.apply(files)
-        carry_out([step for step in steps if not step.gives])
+        words += carry_out([step for step in steps if not step.gives])
         if files or steps:
             refuse_leftovers(wish, rights)
-    words = [step.say for step in steps]
     said = [{"before": "", "after": "".join(f"{w}\n" for w in words)}] if words else []
     module.exit_json(changed=bool(files or steps), steps=words, diff=[*diffs(files), *said])
 
