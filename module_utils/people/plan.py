@@ -10,6 +10,8 @@ from typing import Any
 
 from ..mountinfo import shown
 
+NOBODYS = 2**32 - 2
+"""The highest number: no user and no process bears it."""
 NO_LOGIN = "/usr/sbin/nologin"
 NO_PASSWORD = "*"  # noqa: S105 - what stands in /etc/shadow for: no password opens this, and the user is not locked
 RECORDED_SHELL = "/usr/local/sbin/kakehashi-session"
@@ -77,7 +79,8 @@ class Entry:
 class Host:
     """What is found: users by name, members of groups by name, homes of former users that are back by name.
 
-    ``traces`` hold what absent users without an entry left, by name.
+    ``traces`` hold what absent users without an entry left, by name: with uid NOBODYS where the number is somebody else's now,
+    and without a home where that is.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -263,8 +266,9 @@ def _give(user: User, wish: Wish, host: Host) -> Iterator[Step]:
 def _take(user: User, host: Host) -> Iterator[Step]:
     entry = host.entries.get(user.name)
     if entry is None:
-        if user.name in host.traces:
-            yield from _end_and_clear(user.name, host.traces[user.name])
+        left = host.traces.get(user.name)
+        if left is not None:
+            yield from _end(user.name, left, processes=False) if left.uid == NOBODYS else _end_and_clear(user.name, left)
         return
     # First no new login, then no process that goes on; only then is the name free.
     yield Step(f"expire {user.name}", ("usermod", "--lock", "--expiredate", "1", user.name))
@@ -289,10 +293,12 @@ def _lock(name: str, host: Host, *, end: bool) -> Iterator[Step]:
 
 
 def _end_and_clear(name: str, entry: Entry) -> Iterator[Step]:
-    """Yield the same as ``_end``, but where processes end, what they left until then goes in the same step."""
-    for step in _end(name, entry, processes=True):
-        ends = step.end_uid is not None
-        yield replace(step, clear=Owner(name, entry.uid, entry.home)) if ends else replace(step, again=bool(entry.processes))
+    """Yield the same as ``_end``, and look again in the last step: what ran until then can have left more."""
+    steps = [*_end(name, entry, processes=True)]
+    for step in steps[:-1]:
+        yield replace(step, again=True)
+    for step in steps[-1:]:
+        yield replace(step, clear=Owner(name, entry.uid, entry.home))
 
 
 def _end(name: str, entry: Entry, *, processes: bool) -> Iterator[Step]:

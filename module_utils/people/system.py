@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import mountinfo
 from ..programs import run
-from .plan import Entry, Host, Owner, PeopleError, Step, Wish
+from .plan import NOBODYS, Entry, Host, Owner, PeopleError, Step, Wish
 
 _SHADOW_EXPIRES = 7  # shadow(5): the eighth field
 _PATIENCE, _INTERVAL = 5.0, 0.05  # seconds
@@ -62,7 +62,7 @@ def _read(wish: Wish) -> Host:
             password=password,
             expires=expires,
             processes=running[user.pw_uid],
-            leftovers=tuple(_leftovers(user.pw_name, user.pw_uid, user.pw_dir)) if user.pw_name in ending else (),
+            leftovers=tuple(_leftovers(Owner(user.pw_name, user.pw_uid, user.pw_dir))) if user.pw_name in ending else (),
             mounts=tuple(mounted.get(user.pw_uid, ())) if user.pw_name in ending else (),
         )
     groups = {g.gr_name: tuple(g.gr_mem) for g in grp.getgrall() if g.gr_mem}
@@ -79,13 +79,13 @@ def _traces(
         # Asked for one by one, since a directory service may tell of users whom it does not list.
         if user.present or _is_known(pwd.getpwnam, user.name):
             continue
-        free, home = not _is_known(pwd.getpwuid, user.uid), f"/home/{user.name}"
-        leftovers = tuple(_leftovers(user.name, user.uid if free else None, home if home not in homes else None))
-        mounts = tuple(mounted.get(user.uid, ())) if free else ()
+        uid = NOBODYS if _is_known(pwd.getpwuid, user.uid) else user.uid
+        home = f"/home/{user.name}"
+        owner = Owner(user.name, uid, "" if home in homes else home)
+        leftovers, mounts = tuple(_leftovers(owner)), tuple(mounted.get(uid, ()))
         # A number alone tells little (a container's process may bear it): processes are the user's where something else is.
         if leftovers or mounts:
-            processes = running.get(user.uid, 0) if free else 0
-            yield user.name, Entry(user.uid, "", home, "", "", processes=processes, leftovers=leftovers, mounts=mounts)
+            yield user.name, Entry(uid, "", owner.home, "", "", processes=running.get(uid, 0), leftovers=leftovers, mounts=mounts)
 
 
 def _is_known(ask: Callable[[Any], object], whom: str | int) -> bool:
@@ -96,12 +96,10 @@ def _is_known(ask: Callable[[Any], object], whom: str | int) -> bool:
     return True
 
 
-def _unmounting(path: str) -> tuple[str, ...]:
-    return ("umount", "--lazy", "--no-canonicalize", path)
-
-
-def _is_mounted(path: str) -> bool:
-    return any(path in paths for paths in fuse_mounts(mountinfo.read(_MOUNTS)).values())
+def _unmount(path: str) -> None:
+    # Some go by themselves when what serves them has ended.
+    if any(path in paths for paths in fuse_mounts(mountinfo.read(_MOUNTS)).values()):
+        _run(("umount", "--lazy", "--no-canonicalize", path), f"unmount {mountinfo.shown(path)}")
 
 
 def fuse_mounts(text: str) -> dict[int, list[str]]:
@@ -125,21 +123,16 @@ def carry_out(steps: Sequence[Step]) -> list[str]:
             came = {path: verb for path, verb in _clear(step.clear).items() if path not in planned}
             done += [f"{verb} {mountinfo.shown(path)}, which came meanwhile" for path, verb in came.items()]
         with contextlib.suppress(PeopleError) if step.again else contextlib.nullcontext():
-            _take(step.remove, step.unmount)
+            for path in step.remove:
+                _remove(path)
+            if step.unmount:
+                _unmount(step.unmount)
         if step.end_uid is not None:
             _end_processes(step.end_uid)
         if step.command:
             _run(step.command, step.say)
         done.append(step.say)
     return done
-
-
-def _take(files: Sequence[str], mount: str) -> None:
-    for path in files:
-        _remove(path)
-    # Some go by themselves when what serves them has ended.
-    if mount and _is_mounted(mount):
-        _run(_unmounting(mount), f"unmount {mountinfo.shown(mount)}")
 
 
 def _run(command: Sequence[str], say: str) -> None:
@@ -161,14 +154,14 @@ def _clear(owner: Owner) -> dict[str, str]:
         _end_processes(owner.uid)
         with _told():
             mounts = fuse_mounts(mountinfo.read(_MOUNTS)).get(owner.uid, [])
-            files = list(_leftovers(owner.name, owner.uid, owner.home))
+            files = list(_leftovers(owner))
         if not (mounts or files or _running(owner.uid)):
             return gone
         reasons: list[str] = []
-        for verb, paths in (("unmount", mounts), ("remove", files)):
+        for verb, take, paths in (("unmount", _unmount, mounts), ("remove", _remove, files)):
             for path in paths:
                 try:
-                    _take((path,) if verb == "remove" else (), path if verb == "unmount" else "")
+                    take(path)
                     gone[path] = verb
                 except PeopleError as error:
                     reasons.append(str(error))
@@ -208,8 +201,11 @@ def _end_processes(uid: int) -> None:
     if uid == 0:
         raise PeopleError("processes of uid 0 are the host's own and are not ended: look at the user by hand")
     end = time.monotonic() + _PATIENCE
-    while pids := _running(uid):
+    while True:
         _end_at_once(uid)
+        pids = _running(uid)
+        if not pids:
+            return
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -219,7 +215,11 @@ def _end_processes(uid: int) -> None:
 
 
 def _end_at_once(uid: int) -> None:
-    """End all that ``uid`` may signal, as ``uid``: the kernel overlooks none, however fast they start others and end."""
+    """End all that ``uid`` may signal, in the user's name.
+
+    The kernel overlooks none, those of the user's own namespaces included; a list of processes overlooks one that starts
+    another and ends before it is read.
+    """
     try:
         child = os.fork()
     except OSError:
@@ -227,7 +227,7 @@ def _end_at_once(uid: int) -> None:
     if child == 0:
         try:
             os.setgroups([])
-            os.setresuid(uid, uid, uid)
+            os.setresuid(NOBODYS, uid, NOBODYS)  # the user may not signal who is the user by the second alone
             # With a right of root's left it would reach everybody's.
             if b"\nCapEff:\t0000000000000000\n" in Path("/proc/self/status").read_bytes():
                 os.kill(-1, signal.SIGKILL)
@@ -236,17 +236,16 @@ def _end_at_once(uid: int) -> None:
     os.waitpid(child, 0)
 
 
-def _leftovers(name: str, uid: int | None, home: str | None) -> Iterator[str]:
-    """Yield what lets a user in or runs for them, by name, and by number and home if these are given."""
-    paths = [f"{spool}/{name}" for spool in _SPOOLS]
-    if home is not None:
+def _leftovers(owner: Owner) -> Iterator[str]:
+    """Yield what lets a user in or runs for them; without a home none of their keys."""
+    paths = [f"{spool}/{owner.name}" for spool in _SPOOLS]
+    if owner.home:
         # What lies behind a link of the user's own may be somebody else's: the link is what goes. A directory holds no keys.
-        linked = _is_a(stat.S_ISLNK, f"{home}/.ssh")
-        keys = [f"{home}/.ssh"] if linked else [f"{home}/{key}" for key in _KEYS]
+        room = f"{owner.home}/.ssh"
+        keys = [room] if _is_a(stat.S_ISLNK, room) else [f"{owner.home}/{key}" for key in _KEYS]
         paths = [*(key for key in keys if not _is_a(stat.S_ISDIR, key)), *paths]
     yield from (path for path in paths if os.path.lexists(path))
-    if uid is not None:
-        yield from (path for directory in _JOBS for path in _files_of(uid, Path(directory)))
+    yield from (path for directory in _JOBS for path in _files_of(owner.uid, Path(directory)))
 
 
 def _is_a(kind: Callable[[int], bool], path: str) -> bool:
