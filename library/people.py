@@ -11,7 +11,8 @@ description:
   - Creates, corrects and removes users, keeps F(/etc/sudoers.d) to the declared administrators, locks users of the image.
   - Rights are given before others are taken. A call that would take the deployer's own rights away is refused before
     anything is changed.
-  - A removed user's processes end and their home stays, for root only; when the user comes back it is theirs again.
+  - A removed user's processes end, then what they left goes (keys, crontab, jobs of at, lingering, mounts by FUSE), also where
+    the entry is gone already. Their home stays, for root only; when the user comes back it is theirs again.
   - A locked user's processes go on, and a warning counts them, unless O(end_processes).
   - Without O(enforce) it only gives; then nobody's own rights can be lost, and no deployer is refused.
   - Passwords are never used, and users get no keys here.
@@ -73,7 +74,7 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change.
+    description: Says what would change, as far as it can be seen while the processes of who is removed go on.
     support: full
   diff_mode:
     description: Shows sudoers before and after, and one line for each step.
@@ -93,7 +94,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: What was (or in check mode would be) done to users, in words.
+  description:
+    - What was (or in check mode would be) done to users, in words.
+    - C(which came meanwhile) stands behind what could not be seen when the host was read.
   type: list
   elements: str
   returned: always

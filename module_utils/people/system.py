@@ -182,7 +182,10 @@ def _shadow() -> dict[str, tuple[str, str]]:
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Yield pid and uid of each process that has not ended yet, with each of its uids: a program may have put on another."""
+    """Yield pid and uid of each process that has not ended yet, with each of its uids: a program may have put on another.
+
+    Real, effective and saved, not the file system's: a file server works in many users' names.
+    """
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):
@@ -190,7 +193,7 @@ def _processes() -> Iterator[tuple[int, int]]:
                 status = (process / "status").read_bytes()
                 state, uids = _STATE.search(status), _UIDS.search(status)
                 if state and uids and state[1] not in (b"Z", b"X"):
-                    yield from ((int(process.name), uid) for uid in {int(uid) for uid in uids[1].split()})
+                    yield from ((int(process.name), uid) for uid in {int(uid) for uid in uids[1].split()[:3]})
 
 
 def _running(uid: int) -> list[int]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PRIVATE = ["unshare", "--mount", "--propagation", "private"]
+# Whatever is left in it ends with its first process, and with that what was mounted.
+PRIVATE = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
 UID, HOME = 64998, "/home/sato-of-a-test"
 NAMES = [
     b"data of sato",
@@ -34,7 +35,8 @@ mkdir -p /mnt/etc "$1"
 cp -a /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/login.defs /etc/nsswitch.conf /etc/pam.d /mnt/etc
 mount --bind /mnt/etc /etc
 useradd --uid "$2" --no-create-home --home-dir /home/sato-of-a-test sato-of-a-test
-exec "$3" -c "$4" "$1" "$2"
+"$3" -c "$4" "$1" "$2"
+exit
 """
 REMOVE = """
 import json, os, subprocess, sys

@@ -25,7 +25,7 @@ from module_utils.people.plan import (
 
 AOKI = User("aoki", 2001, "Aoki", admin=True)
 
-LOCKED = {"shell": "/usr/sbin/nologin", "password": "!*", "expires": "1"}
+LOCKED: dict[str, Any] = {"shell": "/usr/sbin/nologin", "password": "!*", "expires": "1"}
 
 
 def entry(uid: int = 2001, **more: Any) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -233,9 +234,9 @@ def test_a_number_or_home_that_is_somebody_elses_now_keeps_what_is_theirs(spools
     for name in ("crontabs/sato", "atjobs/a1"):
         (spools / name).touch()
         os.chown(spools / name, UID, 0)
-    kato = system.pwd.struct_passwd(("kato", "x", UID, UID, "", "/home/sato", "/bin/sh"))
-    monkeypatch.setattr(system.pwd, "getpwall", lambda: [kato])
-    monkeypatch.setattr(system.pwd, "getpwuid", {UID: kato}.__getitem__)
+    kato = pwd.struct_passwd(("kato", "x", UID, UID, "", "/home/sato", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [kato])
+    monkeypatch.setattr(pwd, "getpwuid", {UID: kato}.__getitem__)
     monkeypatch.setattr(os.path, "lexists", lambda path: path == "/home/sato/.ssh/authorized_keys" or Path(path).exists())
     wish = Wish((User("sato", UID, present=False),))
     with subprocess.Popen(["sleep", "600"], user=UID) as process:
@@ -250,7 +251,7 @@ def test_a_number_or_home_that_is_somebody_elses_now_keeps_what_is_theirs(spools
 
 def test_who_is_known_but_not_listed_is_left_alone(spools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (spools / "crontabs/sato").touch()
-    monkeypatch.setattr(system.pwd, "getpwnam", lambda name: name)  # as from a directory service
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: name)  # as from a directory service
     assert system.read_host(Wish((User("sato", UID, present=False),))).traces == {}
 
 
