@@ -11,7 +11,8 @@ description:
   - Creates, corrects and removes users, keeps F(/etc/sudoers.d) to the declared administrators, locks users of the image.
   - Rights are given before others are taken. A call that would take the deployer's own rights away is refused before
     anything is changed.
-  - A removed user's processes end and their home stays, for root only; when the user comes back it is theirs again.
+  - A removed user's processes end, then what they left goes (keys, crontab, jobs of at, lingering, mounts by FUSE), also where
+    the entry is gone already. Their home stays, for root only; when the user comes back it is theirs again.
   - A locked user's processes go on, and a warning counts them, unless O(end_processes).
   - Without O(enforce) it only gives; then nobody's own rights can be lost, and no deployer is refused.
   - Passwords are never used, and users get no keys here.
@@ -73,7 +74,7 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change.
+    description: Says what would change, as far as it can be seen while the processes of who is removed go on.
     support: full
   diff_mode:
     description: Shows sudoers before and after, and one line for each step.
@@ -93,7 +94,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: What was (or in check mode would be) done to users, in words.
+  description:
+    - What was (or in check mode would be) done to users, in words.
+    - C(which came meanwhile) stands behind what could not be seen when the host was read.
   type: list
   elements: str
   returned: always
@@ -168,16 +171,16 @@ def bring_about(module: AnsibleModule) -> None:
     if files:
         for tool in disk.validate(rights, tolerate_missing_tools=module.check_mode):
             module.warn(f"{tool} is not installed yet, so sudoers was not validated by it")
+    words = [step.say for step in steps]
     if not module.check_mode:
         if files or steps:
             refuse_when_over(module)
         # New administrators are there before what gave others root's rights goes.
-        carry_out([step for step in steps if step.gives])
+        words = carry_out([step for step in steps if step.gives])
         disk.apply(files)
-        carry_out([step for step in steps if not step.gives])
+        words += carry_out([step for step in steps if not step.gives])
         if files or steps:
             refuse_leftovers(wish, rights)
-    words = [step.say for step in steps]
     said = [{"before": "", "after": "".join(f"{w}\n" for w in words)}] if words else []
     module.exit_json(changed=bool(files or steps), steps=words, diff=[*diffs(files), *said])
 

@@ -63,6 +63,7 @@ from ansible.module_utils.access_control.mounts import MountError, parse, plan
 from ansible.module_utils.access_control.mounts_host import apply, observe
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
+from ansible.module_utils.mountinfo import shown
 
 SPEC: dict[str, dict[str, Any]] = {
     "root": {"type": "path", "required": True},
@@ -90,9 +91,9 @@ def main() -> None:
         module.fail_json(msg=f"{words}. Run again when that is mended; what was done before it stays.")
     module.exit_json(
         changed=bool(steps),
-        steps=[f"{step.action} {step.target}" for step in steps],
+        steps=[f"{step.action} {shown(step.target)}" for step in steps],
         diff={
-            "before": "".join(f"{target}\n" for target in sorted(mounted)),
+            "before": "".join(f"{shown(target)}\n" for target in sorted(mounted)),
             "after": "".join(f"{target}\n" for target in sorted(mount.target for mount in wanted)),
         },
     )

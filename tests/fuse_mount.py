@@ -23,7 +23,7 @@ def mount(uid: int, path: str) -> int:
     device = os.open("/dev/fuse", os.O_RDWR)
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={device},rootmode=40000,user_id={uid},group_id={uid}".encode()
-    if libc.mount(b"test", path.encode(), b"fuse.test", _NOSUID | _NODEV, options):
+    if libc.mount(b"test", os.fsencode(path), b"fuse.test", _NOSUID | _NODEV, options):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
     return device

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
+
+from .. import mountinfo
 
 Action = Literal["start", "restart", "stop"]
 
@@ -94,16 +97,15 @@ def plan(wanted: Sequence[Mount], units: Mapping[str, str], mounted: Mapping[str
     return steps
 
 
+def mounted_below(text: str, root: str) -> list[tuple[str, frozenset[str]]]:
+    """Return mount point and options of each mount below ``root``, from proc_pid_mountinfo(5)'s text, in its order."""
+    return [(mount.point, frozenset(mount.options)) for mount in mountinfo.parse(text) if mount.point.startswith(f"{root}/")]
+
+
 def parse_mountinfo(text: str, root: str) -> dict[str, frozenset[str]]:
-    """Return the options by mount point of all mounts below ``root``, from /proc/self/mountinfo."""
-    found = {}
-    for line in text.splitlines():
-        words = line.split(" ")
-        target = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), words[4])
-        if target.startswith(f"{root}/"):
-            found[target] = frozenset(words[5].split(","))
-    return found
+    """Return the options by mount point of all mounts below ``root``, the uppermost where they lie one over the other."""
+    return dict(mounted_below(text, root))
 
 
 def _hex(char: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in char.encode())
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from .. import mountinfo
 from ..programs import run
 from .mounts import MountError, Step, parse_mountinfo, unit_name
 
@@ -21,7 +22,7 @@ def observe(root: str) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
         where = re.search(r"^Where=(.*)$", text, re.MULTILINE)
         if where:
             units[where[1]] = text
-    return units, parse_mountinfo(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace"), root)
+    return units, parse_mountinfo(mountinfo.read(), root)
 
 
 def apply(steps: Sequence[Step]) -> None:
@@ -48,4 +49,4 @@ def _systemctl(verb: str, unit: str = "", target: str = "") -> None:
     command = ["systemctl", verb, *([unit] if unit else [])]
     result = run(command, MountError)
     if result.returncode != 0 and not (verb == "disable" and "does not exist" in result.stderr):
-        raise MountError(f"systemd could not {verb} the mount {target}: {result.stderr.strip()}")
+        raise MountError(f"systemd could not {verb} the mount {mountinfo.shown(target)}: {result.stderr.strip()}")

@@ -15,6 +15,7 @@ from typing import Any
 from ..access_control.host import sshd_is_stale
 from ..changes.running import without_traffic
 from ..identity.krl import KrlError, revoked
+from ..mountinfo import MOUNTINFO
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
 from .packages import altered
 from .surroundings import listening, packaged, privileged, with_acl
@@ -133,7 +134,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "altered": altered(problems),
         "listening": listening(_said(["ss", "-Hltnp"], problems).splitlines()),
         "socket_units": _said(["systemctl", "show", "*.socket", f"--property={_SOCKET}"], problems),
-        "mounts": _text(Path("/proc/self/mountinfo")),
+        "mounts": _mounts(),
         "sshd_stale": sshd_is_stale(),
         "certificate_stale": sshd_is_stale(config=HOST_CERTIFICATE),
         "data_sshd_stale": sshd_is_stale("kakehashi-data-sshd", DATA_CONFIG, "/run/kakehashi-data-sshd/sshd.pid"),
@@ -332,6 +333,14 @@ def _said(argv: list[str], problems: list[str]) -> str:
         problems.append(f"{' '.join(argv[:4])}: {(done.stderr.strip() or f'exit status {done.returncode}')[:300]}")
         return ""
     return done.stdout
+
+
+def _mounts() -> str:
+    """Return the kernel's list of mounts, its line ends untouched: users name the places."""
+    try:
+        return MOUNTINFO.read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _text(path: Path) -> str:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..access_control.mounts import REQUIRED, parse_mountinfo
+from ..access_control.mounts import REQUIRED, mounted_below
 from ..adoption.people import users
+from ..mountinfo import shown
 from ..people.plan import RECORDED_SHELL
 from .drift import KEYS, NETWORK, ONWARD, RECORDING, SWITCH, Drift, layer_of
 from .surroundings import SSHD
@@ -128,11 +129,11 @@ def _by_hand(host: str, place: str, port: int, socket_units: str) -> Iterator[Dr
 
 def mounts_drift(host: str, mountinfo: str, root: str, declared: Collection[str]) -> Iterator[Drift]:
     """Yield mounts below the data ``root`` that are no declared data set, lie one over the other, or can be written."""
-    mounted = parse_mountinfo(mountinfo, root)
-    targets = [path for line in mountinfo.splitlines() for path in parse_mountinfo(line, root)]
-    for target, options in sorted(mounted.items()):
+    found = mounted_below(mountinfo, root)
+    targets = [target for target, _options in found]
+    for target, options in sorted(dict(found).items()):
         if target not in declared:
-            yield Drift(host, DATA, target, "is mounted there, and no data set is declared there")
+            yield Drift(host, DATA, shown(target), "is mounted there, and no data set is declared there")
         elif targets.count(target) > 1:
             yield Drift(host, DATA, target, "something is mounted over the declared data set")
         elif not options >= REQUIRED:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..mountinfo import shown
+
+NOBODYS = 2**32 - 2
+"""The highest number: no user and no process bears it."""
 NO_LOGIN = "/usr/sbin/nologin"
 NO_PASSWORD = "*"  # noqa: S105 - what stands in /etc/shadow for: no password opens this, and the user is not locked
 RECORDED_SHELL = "/usr/local/sbin/kakehashi-session"
@@ -73,18 +77,33 @@ class Entry:
 
 @dataclass(frozen=True)
 class Host:
-    """What is found: users by name, members of groups by name, homes of former users that are back by name."""
+    """What is found: users by name, members of groups by name, homes of former users that are back by name.
+
+    ``traces`` hold what absent users without an entry left, by name: with uid NOBODYS where the number is somebody else's now,
+    and without a home where that is.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     homes: frozenset[str] = frozenset()
+    traces: Mapping[str, Entry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """By what a user's processes, files and mounts are known."""
+
+    name: str
+    uid: int
+    home: str
 
 
 @dataclass(frozen=True)
 class Step:
     """One thing to do: a command, files to remove, a uid whose processes end, or a mount to take away.
 
-    ``say`` tells people what it does; ``gives``: nobody has less by it.
+    Before all that, ``clear`` has a user's processes end, and whatever they left until then go. ``say`` tells people what it
+    does; ``gives``: nobody has less by it; ``again``: what can't be removed or unmounted yet is so by a later step's ``clear``.
     """
 
     say: str
@@ -93,6 +112,8 @@ class Step:
     end_uid: int | None = None
     unmount: str = ""
     gives: bool = False
+    clear: Owner | None = None
+    again: bool = False
 
 
 def parse(params: Mapping[str, Any]) -> Wish:
@@ -245,11 +266,15 @@ def _give(user: User, wish: Wish, host: Host) -> Iterator[Step]:
 def _take(user: User, host: Host) -> Iterator[Step]:
     entry = host.entries.get(user.name)
     if entry is None:
+        left = host.traces.get(user.name)
+        if left is not None:
+            yield from _end(user.name, left, processes=False) if left.uid == NOBODYS else _end_and_clear(user.name, left)
         return
     # First no new login, then no process that goes on; only then is the name free.
     yield Step(f"expire {user.name}", ("usermod", "--lock", "--expiredate", "1", user.name))
-    yield from _end(user.name, entry, processes=True)
-    yield Step(f"remove {user.name}", ("userdel", user.name))
+    for step in _end(user.name, entry, processes=True):
+        yield replace(step, again=True)
+    yield Step(f"remove {user.name}", ("userdel", user.name), clear=Owner(user.name, entry.uid, entry.home))
     if entry.home in host.homes:
         yield Step(f"keep the home of {user.name} for root only", ("chown", "root:root", entry.home))
         yield Step(f"close the home of {user.name}", ("chmod", "0700", entry.home))
@@ -264,15 +289,24 @@ def _lock(name: str, host: Host, *, end: bool) -> Iterator[Step]:
     memberships = sorted(group for group, members in host.groups.items() if name in members)
     if memberships:
         yield Step(f"take {name} out of {', '.join(memberships)}", ("usermod", "--groups", "", name))
-    yield from _end(name, entry, processes=end)
+    yield from _end_and_clear(name, entry) if end else _end(name, entry, processes=False)
+
+
+def _end_and_clear(name: str, entry: Entry) -> Iterator[Step]:
+    """Yield the same as ``_end``, and look again in the last step: what ran until then can have left more."""
+    steps = [*_end(name, entry, processes=True)]
+    for step in steps[:-1]:
+        yield replace(step, again=True)
+    for step in steps[-1:]:
+        yield replace(step, clear=Owner(name, entry.uid, entry.home))
 
 
 def _end(name: str, entry: Entry, *, processes: bool) -> Iterator[Step]:
     if entry.leftovers:
-        yield Step(f"remove {', '.join(entry.leftovers)}", remove=entry.leftovers)
+        yield Step(f"remove {', '.join(shown(path) for path in entry.leftovers)}", remove=entry.leftovers)
     if processes and entry.processes:
         yield Step(f"end the processes of {name}", end_uid=entry.uid)
     if processes:
         # What a mount was served by has ended, so it answers nobody any more; whoever has a file open there keeps only that.
         for path in entry.mounts:
-            yield Step(f"unmount {path}", unmount=path)
+            yield Step(f"unmount {shown(path)}", unmount=path)

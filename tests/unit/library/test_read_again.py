@@ -72,13 +72,14 @@ def people(monkeypatch: pytest.MonkeyPatch, room: Path, done: list[str], *, obey
     found = {"tanaka": Entry(3003, "", "/home/tanaka", "/bin/bash", "*")}
     (room / "old").write_text("tanaka ALL=(ALL) ALL\n")
 
-    def carry_out(steps: list[Step]) -> None:
+    def carry_out(steps: list[Step]) -> list[str]:
         for step in steps:
             done.append(f"{step.say}, others' sudoers {'there' if (room / 'old').exists() else 'gone'}")
             if obeys and step.say == "create aoki":
                 found["aoki"] = Entry(2001, "", "/home/aoki", "/bin/bash", "*")
             if obeys and step.say == "remove tanaka":
                 del found["tanaka"]
+        return [step.say for step in steps]
 
     monkeypatch.setattr("library.people.SUDOERS", str(room / "kakehashi"))
     monkeypatch.setattr("library.people.SUDOERS_ROOM", str(room))

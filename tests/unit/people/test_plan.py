@@ -12,6 +12,7 @@ from module_utils.people.plan import (
     RECORDER,
     Entry,
     Host,
+    Owner,
     PeopleError,
     User,
     Wish,
@@ -24,7 +25,7 @@ from module_utils.people.plan import (
 
 AOKI = User("aoki", 2001, "Aoki", admin=True)
 
-LOCKED = {"shell": "/usr/sbin/nologin", "password": "!*", "expires": "1"}
+LOCKED: dict[str, Any] = {"shell": "/usr/sbin/nologin", "password": "!*", "expires": "1"}
 
 
 def entry(uid: int = 2001, **more: Any) -> Entry:
@@ -60,6 +61,31 @@ def test_a_locked_users_mounts_stay_while_the_processes_do() -> None:
         "end the processes of mdxuser",
         "unmount /mnt/data",
     ]
+
+
+def test_what_is_left_is_looked_at_again_once_the_processes_have_ended() -> None:
+    gone, owner = User("sato", 3001, present=False), Owner("sato", 3001, "/home/sato")
+    found = entry(3001, home="/home/sato", processes=1, leftovers=("/cron/sato",), mounts=("/home/sato/data",))
+    steps = plan(Wish((gone,)), Host({"sato": found}))
+    assert {step.say: step.clear for step in steps if step.clear} == {"remove sato": owner}
+    # What can't be taken away while the user works against it doesn't end the run.
+    assert {step.say for step in steps if step.again} >= {"remove /cron/sato", "unmount /home/sato/data"}
+    assert plan(Wish((gone,)), Host({"sato": entry(3001, home="/home/sato")}))[-1].clear == owner
+    # A locked user's: only where the processes end.
+    host = Host({"sato": replace(found, **LOCKED)})
+    assert [step.clear for step in plan(Wish(locked=("sato",)), host)] == [None]
+    assert [step.clear for step in plan(Wish(locked=("sato",), end_processes=True), host)] == [None, None, owner]
+
+
+def test_what_a_user_without_an_entry_left_goes_in_steps_that_are_told() -> None:
+    left = Entry(3001, "", "/home/sato", "", "", processes=1, leftovers=("/cron/sato", "/linger/sato"), mounts=("/mnt/data",))
+    host = Host(traces={"sato": left}, homes=frozenset({"/home/sato"}))
+    gone = Wish((User("sato", 3001, present=False),))
+    steps = plan(gone, host)
+    assert [s.say for s in steps] == ["remove /cron/sato, /linger/sato", "end the processes of sato", "unmount /mnt/data"]
+    assert steps[-1].clear == Owner("sato", 3001, "/home/sato")
+    assert plan(replace(gone, enforce=False), host) == ()
+    assert plan(gone, Host(homes=frozenset({"/home/sato"}))) == ()
 
 
 @pytest.mark.parametrize(

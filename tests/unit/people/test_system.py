@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.people import system
-from module_utils.people.plan import PeopleError, Step, User, Wish, plan
+from module_utils.people.plan import Owner, PeopleError, Step, User, Wish, plan
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODYS_UID = 64999
@@ -26,10 +26,10 @@ def test_what_lets_somebody_in_without_a_login_is_found(tmp_path: Path, monkeypa
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool/sato").touch()
     monkeypatch.setattr(system, "_SPOOLS", (str(tmp_path / "spool"),))
-    found = list(system._leftovers("sato", NOBODYS_UID, str(tmp_path)))
+    found = list(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path))))
     assert found == [f"{tmp_path}/.ssh/authorized_keys", f"{tmp_path}/spool/sato"]
     system.carry_out([Step("remove them", remove=tuple(found))])
-    assert list(system._leftovers("sato", NOBODYS_UID, str(tmp_path))) == []
+    assert list(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path)))) == []
 
 
 def spool(directory: Path, **owners: int) -> Path:
@@ -49,13 +49,13 @@ def test_jobs_of_at_are_found_by_their_owner_and_nobody_elses(tmp_path: Path, mo
         os.chown(jobs / name, NOBODYS_UID, NOBODYS_UID)
     output = spool(tmp_path / "atspool", a00001019d1f60=NOBODYS_UID, a00002019d1f60=NOBODYS_UID + 1)
     monkeypatch.setattr(system, "_JOBS", (str(jobs), str(output), str(tmp_path / "none")))
-    found = tuple(system._leftovers("sato", NOBODYS_UID, str(tmp_path)))
+    found = tuple(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path))))
     mine = ("=00004019d1f60", "a00001019d1f60", "b00003019d1f60")
     assert found == (*(f"{jobs}/{name}" for name in mine), f"{output}/a00001019d1f60")
     system.carry_out([Step("remove them", remove=found)])
     assert sorted(path.name for path in jobs.iterdir()) == [".SEQ", "a00002019d1f60"]
     assert [path.name for path in output.iterdir()] == ["a00002019d1f60"]
-    assert list(system._leftovers("sato", NOBODYS_UID, str(tmp_path))) == []
+    assert list(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path)))) == []
 
 
 def test_a_job_is_known_by_its_own_owner_not_by_what_a_link_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +64,9 @@ def test_a_job_is_known_by_its_own_owner_not_by_what_a_link_names(tmp_path: Path
     os.chown(tmp_path / "others", NOBODYS_UID, NOBODYS_UID)
     (jobs / "a00001019d1f60").symlink_to(tmp_path / "others")
     monkeypatch.setattr(system, "_JOBS", (str(jobs),))
-    assert list(system._leftovers("sato", NOBODYS_UID, str(tmp_path))) == []
+    assert list(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path)))) == []
     os.chown(jobs / "a00001019d1f60", NOBODYS_UID, NOBODYS_UID, follow_symlinks=False)
-    system.carry_out([Step("remove it", remove=tuple(system._leftovers("sato", NOBODYS_UID, str(tmp_path))))])
+    system.carry_out([Step("remove it", remove=tuple(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path)))))])
     assert list(jobs.iterdir()) == []
     assert (tmp_path / "others").exists()
 
@@ -90,7 +90,7 @@ def test_nothing_is_removed_through_a_link_that_the_user_planted(tmp_path: Path)
     (other / "authorized_keys").touch()
     (home / ".ssh").symlink_to(other)
     # Planted before the host was read: the link itself goes.
-    found = tuple(system._leftovers("sato", NOBODYS_UID, str(home)))
+    found = tuple(system._leftovers(Owner("sato", NOBODYS_UID, str(home))))
     assert found == (f"{home}/.ssh",)
     # Planted after: refused, in one sentence.
     with pytest.raises(PeopleError, match=r"\.ssh is no directory of its own now: look at it, then run again"):
@@ -104,7 +104,7 @@ def test_a_link_in_place_of_the_keys_goes_and_what_it_names_stays(tmp_path: Path
     (tmp_path / "others").touch()
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/authorized_keys").symlink_to(tmp_path / "others")
-    system.carry_out([Step("remove it", remove=tuple(system._leftovers("sato", NOBODYS_UID, str(tmp_path))))])
+    system.carry_out([Step("remove it", remove=tuple(system._leftovers(Owner("sato", NOBODYS_UID, str(tmp_path)))))])
     assert (tmp_path / "others").exists()
     assert not (tmp_path / ".ssh/authorized_keys").is_symlink()
 
