@@ -28,7 +28,7 @@ numbers = count(11)
 
 @pytest.fixture(scope="module")
 def runs(converged: Validated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """Runs on the twin, whose data server is converged again afterwards. For the test alone the account's key lies on the node."""
+    """Runs on the twin, whose data server is converged again afterwards. For the test alone the account's key is on the node."""
     private = converged("exec", "login1", "--", "cat", "/etc/kakehashi/onward/sato/id_ed25519")
     converged("exec", "mdx1", "--", "sh", "-c", f"umask 077; cat >{KEY}", text=private)
     try:

@@ -120,7 +120,7 @@ steps = plan(wish, system.read_host(wish))
 if hidden != str(home):
     mount(more)
 plant = "import os,sys\\nwhile True:\\n open(sys.argv[1], 'w').close()\\n if os.fork(): os._exit(0)"
-subprocess.run([sys.executable, "-c", plant, str(crontabs / "sato-of-a-test")], user=uid, group=uid, check=True)
+subprocess.run(["/usr/bin/python3", "-c", plant, str(crontabs / "sato-of-a-test")], user=uid, group=uid, check=True)
 done = system.carry_out(steps)
 json.dump({"mounted": system.fuse_mounts(mountinfo.read()).get(uid, []), "crontabs": os.listdir(crontabs), "key": key.exists(),
            "again": [step.say for step in plan(wish, system.read_host(wish))], "running": system._running(uid),

@@ -8,6 +8,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.support.modules import call
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 UID = 64997  # nobody's
+PYTHON = "/usr/bin/python3"  # others may not reach the one that runs this
 # Forks and ends, so that its number is another before one can end it by its number, and plants all again each time.
 HOPS = """
 import os, sys
@@ -34,22 +36,23 @@ while True:
 
 
 @pytest.fixture
-def spools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Spools into which everybody may write, as the programs of cron and at let them; below a place that others may enter."""
-    for place in (tmp_path, *tmp_path.parents[:2]):
+def spools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Spools into which everybody may write, as the programs of cron and at let them; in a place that others may enter."""
+    with tempfile.TemporaryDirectory(prefix="kakehashi-spools-", dir="/tmp") as name:
+        place = Path(name)
         place.chmod(0o755)
-    for name in ("crontabs", "linger", "atjobs", "atspool"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name).chmod(0o1777)
-    monkeypatch.setattr(system, "_SPOOLS", (f"{tmp_path}/crontabs", f"{tmp_path}/linger"))
-    monkeypatch.setattr(system, "_JOBS", (f"{tmp_path}/atjobs", f"{tmp_path}/atspool"))
-    return tmp_path
+        for spool in ("crontabs", "linger", "atjobs", "atspool"):
+            (place / spool).mkdir()
+            (place / spool).chmod(0o1777)
+        monkeypatch.setattr(system, "_SPOOLS", (f"{place}/crontabs", f"{place}/linger"))
+        monkeypatch.setattr(system, "_JOBS", (f"{place}/atjobs", f"{place}/atspool"))
+        yield place
 
 
 @contextlib.contextmanager
 def hopping(spools: Path) -> Iterator[None]:
     """Run HOPS as the user, from when it has planted something on."""
-    subprocess.run([sys.executable, "-c", HOPS, str(spools)], user=UID, group=UID, check=True, timeout=30)
+    subprocess.run([PYTHON, "-c", HOPS, str(spools)], user=UID, group=UID, check=True, timeout=30)
     try:
         wait_until(lambda: bool(left(spools)))
         yield
@@ -151,7 +154,7 @@ def test_a_process_is_not_hidden_by_its_name() -> None:
     code = (
         "import ctypes; ctypes.CDLL(None).prctl(15, b'x\\rUid:\\t0\\t0\\t0\\t'); print(flush=True); import time; time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], user=UID, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([PYTHON, "-c", code], user=UID, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout
             process.stdout.readline()
