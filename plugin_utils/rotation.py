@@ -49,7 +49,7 @@ def rotation_paths(views: Views, kind: str, host: str) -> list[str]:
     return [*dict.fromkeys(path for path, _subjects, _own in _taking(views, kind, host)), *shows]
 
 
-def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last two
+def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last ones
     hostvars: Mapping[str, Mapping[str, Any]],
     views: Views,
     kind: str,
@@ -333,7 +333,7 @@ def shown(view: View) -> float:
     return max(_SHOWN_DAYS, hours / 24 + 1)
 
 
-def rotation_only(names: Sequence[str], views: Views) -> str:
+def rotation_keyless(names: Sequence[str], views: Views) -> str:
     """Return which of the hosts that are named hold no key that would be replaced; nothing where all do."""
     return ", ".join(sorted(name for name in names if not rotation_pairs(views, "host", name)))
 

@@ -16,8 +16,8 @@ from plugin_utils.rotation import (
     certificate_proofs,
     certificate_refusals,
     rotation_decision,
+    rotation_keyless,
     rotation_left,
-    rotation_only,
     rotation_pairs,
     rotation_paths,
     rotation_proofs,
@@ -234,7 +234,7 @@ def test_who_is_not_named_keeps_the_key(fabric: dict[str, View]) -> None:
     hosts["login1"] |= knowing({host: [n, n + 1] for host, n in FIRST.items()})
     assert decided("mdx1")["hosts"] == ["mdx1"]
     assert sorted(decided()["hosts"]) == ["data1", "mdx1"]
-    assert rotation_only(["mdx1", "nobody", "inst-a1"], fabric) == "inst-a1, nobody"
+    assert rotation_keyless(["mdx1", "nobody", "inst-a1"], fabric) == "inst-a1, nobody"
 
 
 BELIEVED, CERTIFICATE = "/etc/ssh/kakehashi-host-authorities", "/etc/ssh/ssh_host_ed25519_key-cert.pub"
