@@ -12,7 +12,7 @@ from .findings import Finding, Kind
 from .hosts import HostModel
 from .intervals import EMPTY, FULL, Range, Ranges, describe
 from .nft_eval import Answer, Packet
-from .nft_query import STRANGER, accepting, outbound, port_ranges, user_like
+from .nft_query import STRANGER, accepting, outbound, user_like, ways_out
 
 LOOPBACK = "lo"
 _UNPRIVILEGED = 1024
@@ -60,30 +60,28 @@ def _wanted(account: Account, host: Host, declaration: Declaration) -> Peers:
 def _excess(user: User, model: HostModel, wanted: Peers, loopback: bool) -> Iterator[tuple[str, str, str]]:
     for interface in (*model.network.interfaces, LOOPBACK, STRANGER):
         for family in FAMILIES:
-            for protocol in ("tcp", "udp", _OTHER):
-                for ports in port_ranges(model.ruleset, protocol):
-                    answer = _answer(user, model, interface, family, protocol, ports)
-                    found = answer.accepted
-                    if interface == LOOPBACK and loopback and protocol != _OTHER and ports[0] >= _UNPRIVILEGED:
-                        continue
-                    if ports[0] == ports[1]:
-                        found = found - wanted.get((interface, family, protocol, ports[0]), EMPTY)
-                    if found:
-                        yield _line(model, answer, found), _by(found, family, interface), _service(protocol, ports)
+            packet = _packet(user, model, interface, family, "tcp", None)
+            for protocol, ports, answer in ways_out(model.ruleset, packet, ("tcp", "udp", _OTHER)):
+                found = answer.accepted
+                if interface == LOOPBACK and loopback and protocol != _OTHER and ports[0] >= _UNPRIVILEGED:
+                    continue
+                if ports[0] == ports[1]:
+                    found = found - wanted.get((interface, family, protocol, ports[0]), EMPTY)
+                if found:
+                    yield _line(model, answer, found), _by(found, family, interface), _service(protocol, ports)
 
 
 def _missing(user: User, model: HostModel, wanted: Peers) -> Iterator[tuple[str, str, str]]:
     for (interface, family, protocol, port), peers in wanted.items():
-        left = peers - _answer(user, model, interface, family, protocol, (port, port)).accepted
+        left = peers - outbound(model.ruleset, _packet(user, model, interface, family, protocol, port)).accepted
         if left:
             yield "the packet filter refuses their own processes", _by(left, family, interface), _service(protocol, (port, port))
 
 
-def _answer(user: User, model: HostModel, interface: str, family: Family, protocol: str, ports: Range) -> Answer:
+def _packet(user: User, model: HostModel, interface: str, family: Family, protocol: str, port: int | None) -> Packet:
     here = model.network.interfaces.get(interface)
     source = dict(reversed(here.addresses)).get(family, 0) if here else 0
-    packet = Packet(family, protocol, ports[0], oif=interface, source=source, ask="daddr", user=user)
-    return outbound(model.ruleset, packet)
+    return Packet(family, protocol, port, oif=interface, source=source, ask="daddr", user=user)
 
 
 def _by(found: Ranges, family: Family, interface: str) -> str:

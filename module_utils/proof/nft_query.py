@@ -97,8 +97,34 @@ def inbound(ruleset: Ruleset, packet: Packet) -> Answer:
 
 
 def outbound(ruleset: Ruleset, packet: Packet) -> Answer:
-    """Return which destinations a process of the host reaches (``packet.ask`` is ``daddr``)."""
-    return _answer(ruleset, "output", packet)
+    """Return which destinations a process of the host reaches (``packet.ask`` is ``daddr``).
+
+    Asked first without the host's own address, so that hosts that share a ruleset share the answer.
+    """
+    try:
+        return _answer(ruleset, "output", replace(packet, source=None))
+    except CannotProve:
+        return _answer(ruleset, "output", packet)
+
+
+def ways_out(ruleset: Ruleset, packet: Packet, protocols: tuple[str, ...]) -> tuple[tuple[str, Range, Answer], ...]:
+    """Return by which (protocol, ports) a process of the host reaches any destination, whatever the packet says of these two."""
+    try:
+        return _ways_out(ruleset, replace(packet, source=None), protocols)
+    except CannotProve:
+        return _ways_out(ruleset, packet, protocols)
+
+
+def _ways_out(ruleset: Ruleset, packet: Packet, protocols: tuple[str, ...]) -> tuple[tuple[str, Range, Answer], ...]:
+    key = ("ways out", packet, protocols)
+    if key not in ruleset.memo:
+        asked = (
+            (protocol, ports, _answer(ruleset, "output", replace(packet, protocol=protocol, dport=ports[0])))
+            for protocol in protocols
+            for ports in port_ranges(ruleset, protocol)
+        )
+        ruleset.memo[key] = tuple(way for way in asked if way[2].accepted)
+    return cast(tuple[tuple[str, Range, Answer], ...], ruleset.memo[key])
 
 
 def forwarded(ruleset: Ruleset, packet: Packet) -> Answer:

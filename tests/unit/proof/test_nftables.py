@@ -10,7 +10,7 @@ from module_utils.fabric.model import Family
 from module_utils.proof.intervals import describe
 from module_utils.proof.nft_eval import Packet, ask
 from module_utils.proof.nft_parser import parse_ruleset
-from module_utils.proof.nft_query import accepting, destinations, inbound, port_ranges, user_names
+from module_utils.proof.nft_query import accepting, destinations, inbound, outbound, port_ranges, user_names, ways_out
 from module_utils.proof.problem import CannotProve
 
 ALL4, ALL6 = "0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
@@ -216,6 +216,25 @@ def test_a_destination_is_looked_at_where_a_rule_does() -> None:
     yes = inbound(ruleset, Packet("ipv4", "tcp", 22, iif="a", destination=0xC0000209))
     no = inbound(ruleset, Packet("ipv4", "tcp", 22, iif="a", destination=0xC0000208))
     assert (describe(yes.accepted, "ipv4"), describe(no.accepted, "ipv4")) == ("192.0.2.1", "none")
+
+
+def test_a_host_s_own_address_is_looked_at_where_a_rule_does() -> None:
+    ruleset = parse_ruleset(chain("ip saddr 192.0.2.9 ip daddr 192.0.2.1 tcp dport 22 accept", hook="output"))
+    yes, no = (Packet("ipv4", "tcp", 22, oif="a", source=source, ask="daddr") for source in (0xC0000209, 0xC0000208))
+    assert [describe(outbound(ruleset, packet).accepted, "ipv4") for packet in (yes, no, yes)] == [
+        "192.0.2.1",
+        "none",
+        "192.0.2.1",
+    ]
+    ways = [[way[:2] for way in ways_out(ruleset, packet, ("udp", "tcp"))] for packet in (yes, no, yes)]
+    assert ways == [[("tcp", (22, 22))], [], [("tcp", (22, 22))]]
+
+
+def test_what_no_rule_asks_a_host_s_address_for_is_answered_once_for_all() -> None:
+    ruleset = parse_ruleset(chain("ip daddr 192.0.2.1 tcp dport 22 accept", hook="output"))
+    first, second = (ways_out(ruleset, Packet("ipv4", "tcp", None, oif="a", source=n, ask="daddr"), ("tcp",)) for n in (1, 2))
+    assert first is second
+    assert [(way[:2], describe(way[2].accepted, "ipv4")) for way in first] == [(("tcp", (22, 22)), "192.0.2.1")]
 
 
 def test_a_rate_by_source_refuses_nobody_who_keeps_to_it() -> None:
