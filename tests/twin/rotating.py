@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.twin.by_hand import INVENTORY, ByHand
+from tests.twin.by_hand import INVENTORY
 from tests.twin.machine import wait_until
 from tests.twin.validated import Validated
 
@@ -29,15 +29,7 @@ DATA = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnow
 class Rotating(Validated):
     """A twin of the survey's fabric with a signer. sato computes on mdx1 and reads data of data1 from there."""
 
-    inventories = (INVENTORY, MORE)
-
-    def up(self) -> None:
-        """Build it; nothing on it is done by hand."""
-        self("up", *(word for source in self.inventories for word in ("-i", str(source))))
-
-    def playbook(self, name: str, *words: str) -> Any:
-        """Run a playbook, with people to try."""
-        return ByHand.playbook(self, name, "-i", str(MORE), "-i", str(self.state / "overlay"), *words)
+    inventories: tuple[Path, ...] = (INVENTORY, MORE)
 
     def rotate(self, kind: str, *words: str) -> Any:
         """Run rotate.yml, whatever comes of it."""
