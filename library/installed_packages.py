@@ -39,7 +39,16 @@ missing:
   type: list
   elements: str
   returned: always
+running_name:
+  description:
+    - The name that the running system bears. A role that gives it one would else ask each host once more in each run, and
+      C(ansible.builtin.hostname) starts a service on each even where nothing differs.
+  type: str
+  returned: always
+  sample: mdx1
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.programs import run
@@ -67,7 +76,7 @@ def main() -> None:
         )
     output = result.stdout if result else ""
     installed = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
-    module.exit_json(changed=False, missing=[n for n in names if n not in installed])
+    module.exit_json(changed=False, missing=[n for n in names if n not in installed], running_name=os.uname().nodename)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ options:
     description: Remove tables that the ruleset doesn't declare. They are reported in any case.
     type: bool
     default: false
+  tolerate_missing:
+    description: Where nft is not installed change nothing and say so in RV(missing), rather than fail.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would change. On a host where nft is not installed yet only the file is compared.
@@ -45,6 +49,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+missing:
+  description: Whether nft is not installed. Nothing was changed then.
+  type: bool
+  returned: always
 loaded:
   description: Tables that differed from the wanted ones and were (or in check mode would be) loaded.
   type: list
@@ -78,6 +86,7 @@ def main() -> None:
             "content": {"type": "str", "required": True},
             "path": {"type": "path", "default": "/etc/nftables.conf"},
             "exclusive": {"type": "bool", "default": False},
+            "tolerate_missing": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -97,9 +106,11 @@ def bring_about(module: AnsibleModule) -> None:
     wish = Wish(files=(File(module.params["path"], content.encode(), 0o644),))
     steps = plan(wish, observe(wish))
     if shutil.which("nft") is None:
-        if not module.check_mode:
-            module.fail_json(msg="nft is not installed: install the package nftables first")
-        module.exit_json(changed=True, loaded=["all"], foreign=[], diff=diffs(steps))
+        if module.check_mode:
+            module.exit_json(changed=True, missing=True, loaded=["all"], foreign=[], diff=diffs(steps))
+        if module.params["tolerate_missing"]:
+            module.exit_json(changed=False, missing=True, loaded=[], foreign=[])
+        module.fail_json(msg="nft is not installed: install the package nftables first")
     reason = refusal(content, live_connection(), kernel.interface_addresses())
     if reason is not None:
         module.fail_json(msg=reason)
@@ -115,6 +126,7 @@ def bring_about(module: AnsibleModule) -> None:
         refuse_leftovers(module, wish, wanted)
     module.exit_json(
         changed=bool(steps or found.differing or remove),
+        missing=False,
         loaded=kernel.names(found.differing),
         foreign=kernel.names(found.foreign),
         diff=[*diffs(steps), *table_diffs(found, wanted, now)],

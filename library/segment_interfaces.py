@@ -8,7 +8,8 @@ module: segment_interfaces
 short_description: Bring a host's interfaces to what is declared, and keep the deployer's connection
 version_added: "0.1.0"
 description:
-  - Writes the files of systemd-networkd, lets it go by them, and reads again what runs until that equals what is declared.
+  - Has systemd-networkd run, now and at boot, writes its files, lets it go by them, and reads again what runs until that equals
+    what is declared.
   - What was changed by hand (an address, a route, the MTU) is seen and set right, also when no file differs.
   - Refuses, before anything is changed, to remove the address or the route that the deployer's connection needs.
   - Files named C(NN-bootstrap-INTERFACE.network) are removed for the interfaces that are declared.
@@ -96,6 +97,10 @@ from ansible.module_utils.files.plan import File, PlanError, Wish, diffs, plan
 from ansible.module_utils.network import system
 from ansible.module_utils.network.declared import NetworkError, files, owned, parse
 from ansible.module_utils.network.running import differences, missing, refusal
+from ansible.module_utils.units import manager
+from ansible.module_utils.units import plan as units
+
+NETWORKD = "systemd-networkd.service"
 
 INTERFACE: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -121,7 +126,7 @@ def main() -> None:
     )
     try:
         bring_about(module)
-    except (NetworkError, PlanError, UnknownConnectionError) as error:
+    except (NetworkError, PlanError, UnknownConnectionError, manager.UnitError) as error:
         module.fail_json(msg=str(error))
 
 
@@ -143,9 +148,12 @@ def bring_about(module: AnsibleModule) -> None:
         absent=tuple(system.bootstrap_files(names)),
     )
     steps = plan(wish, disk.observe(wish))
+    calls = units.calls(units.Wish(enabled=(NETWORKD,), started=(NETWORKD,)), manager.states([NETWORKD]))
     differed = differences(interfaces, running)
-    if (steps or differed) and not module.check_mode:
+    if (steps or differed or calls) and not module.check_mode:
         refuse_when_over(module)
+        for call in calls:
+            manager.systemctl(call)
         disk.apply(steps)
         left = system.reconfigure(interfaces, names if steps else tuple(differed), reload=bool(steps))
         if left:
@@ -153,9 +161,13 @@ def bring_about(module: AnsibleModule) -> None:
             module.fail_json(msg=f"the files are in place but what runs is still otherwise: {words}")
     before = "".join(f"{name}: {word}\n" for name, said in differed.items() for word in said)
     module.exit_json(
-        changed=bool(steps or differed),
+        changed=bool(steps or differed or calls),
         differed=differed,
-        diff=[*diffs(steps), *([{"before": before, "after": ""}] if before else [])],
+        diff=[
+            *diffs(steps),
+            *({"before": "", "after": f"systemctl {' '.join(call)}\n"} for call in calls),
+            *([{"before": before, "after": ""}] if before else []),
+        ],
     )
 
 

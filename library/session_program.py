@@ -5,14 +5,17 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: session_program
-short_description: Put the program that records sessions on a host
+short_description: Put on a host what begins sessions and what records them
 version_added: "0.1.0"
 description:
   - Writes F(/usr/local/sbin/kakehashi-record), one file made of this collection's own source, and its settings.
+  - Then what sshd begins sessions by, F(/usr/local/sbin/kakehashi-session), and the shell that runs it,
+    F(/usr/local/sbin/kakehashi-shell), a copy of the host's dash. Its users may run that copy and not read it, so the kernel
+    shows other processes of theirs nothing of it, neither memory nor what it holds open.
   - Sessions that run go on with the program they began with.
 options:
   settings:
-    description: Its settings.
+    description: Settings of the program that records.
     type: dict
     required: true
     suboptions:
@@ -33,6 +36,10 @@ options:
         type: list
         elements: str
         required: true
+  beginning:
+    description: The whole script by which sessions begin. It must be one that C(sh) can read.
+    type: str
+    required: true
 attributes:
   check_mode:
     description: Says what would be written.
@@ -45,9 +52,10 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have the program that records
+- name: Have what records sessions and what begins them
   session_program:
     settings: {shell: /bin/bash, session_mib: 64, day_mib: 256, admitted: [aoki]}
+    beginning: "{{ lookup('ansible.builtin.template', 'kakehashi-session.j2') }}"
 """
 
 RETURN = r"""
@@ -58,13 +66,17 @@ files_changed:
   returned: always
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
-from ansible.module_utils.files.disk import apply, observe
+from ansible.module_utils.files.disk import apply, observe, validate
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
 from ansible.module_utils.sessions.command import PROGRAM, SETTINGS
 from ansible.module_utils.sessions.program import build, settings_text
 
+BEGINNING, SHELL = "/usr/local/sbin/kakehashi-session", "/usr/local/sbin/kakehashi-shell"
+DASH = Path("/bin/dash")
 OPTIONS = {
     "shell": {"type": "path", "required": True},
     "session_mib": {"type": "int", "required": True},
@@ -74,21 +86,37 @@ OPTIONS = {
 
 
 def main() -> None:
-    """Build, compare, write, report."""
-    spec = {"settings": {"type": "dict", "required": True, "options": OPTIONS}}
+    """Build, compare, validate, write, report."""
+    spec = {
+        "settings": {"type": "dict", "required": True, "options": OPTIONS},
+        "beginning": {"type": "str", "required": True},
+    }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    settings = settings_text(module.params["settings"])
-    # Settings first: the program can't do without.
-    files = (File(SETTINGS, settings.encode()), File(PROGRAM, build(), 0o755))
-    wish = Wish(files, (Directory("/etc/kakehashi"),))
     try:
+        wish = Wish(files(module), (Directory("/etc/kakehashi"),), validate=(("sh", "-n", f"{{{BEGINNING}}}"),))
         steps = plan(wish, observe(wish))
-        if steps and not module.check_mode:
-            refuse_when_over(module)
-            apply(steps)
+        if steps:
+            validate(wish, tolerate_missing_tools=module.check_mode)
+            if not module.check_mode:
+                refuse_when_over(module)
+                apply(steps)
     except PlanError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(steps), files_changed=[s.path for s in steps], diff=diffs(steps))
+
+
+def files(module: AnsibleModule) -> tuple[File, ...]:
+    """Return the files, each after those that it can't do without: what users get as their shell is the last."""
+    try:
+        shell = DASH.read_bytes()
+    except OSError as error:
+        raise PlanError(f"{DASH} can't be read ({error.strerror}): install the package dash, then run again") from error
+    return (
+        File(SETTINGS, settings_text(module.params["settings"]).encode()),
+        File(PROGRAM, build(), 0o755),
+        File(SHELL, shell, 0o711),
+        File(BEGINNING, module.params["beginning"].encode(), 0o755),
+    )
 
 
 if __name__ == "__main__":
