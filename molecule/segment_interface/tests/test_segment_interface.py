@@ -37,7 +37,8 @@ def test_nothing_comes_by_advertisement(host: Host) -> None:
         assert host.sysctl(f"net.ipv6.conf.{interface}.accept_ra") == 0
 
 
-def test_only_our_files_are_there_and_networkd_runs_at_boot(host: Host) -> None:
+def test_only_our_files_are_there_and_networkd_runs_now_and_at_boot(host: Host) -> None:
     assert host.file("/etc/systemd/network").listdir() == ["20-kakehashi-hpc0.network", "20-kakehashi-plat0.network"]
     assert host.service("systemd-networkd").is_enabled
+    assert host.service("systemd-networkd").is_running
     assert "IPv6AcceptRA=no" in host.file("/etc/systemd/network/20-kakehashi-hpc0.network").content_string

@@ -66,6 +66,21 @@ def test_output_that_is_no_text_is_told(
     assert words in said["msg"]
 
 
+def test_who_installs_nft_is_told_that_it_is_missing_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wanted = {"content": "", "path": str(tmp_path / "rules"), "tolerate_missing": True}
+    said = call("nftables_ruleset", wanted)
+    assert (said["changed"], said["missing"], said["loaded"]) == (False, True, [])
+    assert not (tmp_path / "rules").exists()
+    assert call("nftables_ruleset", wanted, check=True)["changed"] is True
+
+
+def test_who_asks_for_packages_is_told_the_running_name() -> None:
+    assert call("installed_packages", {"names": []})["running_name"] == os.uname().nodename
+
+
 def test_a_program_that_can_not_be_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dpkg-query").write_text("no program")
     (tmp_path / "dpkg-query").chmod(0o755)
