@@ -122,7 +122,8 @@ def test_of_files_the_names_are_recorded() -> None:
 def test_the_recorder_is_out_of_reach() -> None:
     script = (
         "for f in /proc/[0-9]*; do grep -qa 'sbin/[k]akehashi-record' $f/cmdline && kill -9 ${f#/proc/}; done; echo left; "
-        "for t in /dev/pts/[0-9]*; do echo x >$t && [ $t != $(tty) ] && echo open; done; true"
+        "for t in /dev/pts/[0-9]*; do echo x >$t && [ $t != $(tty) ] && echo open; done; "
+        "cat /usr/local/sbin/kakehashi-shell >/dev/null && echo open; true"
     )
     said = LOGIN.out(f"{ssh('-tt', script)} 2>&1 </dev/null; true")
     assert "Operation not permitted" in said
