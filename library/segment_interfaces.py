@@ -85,6 +85,12 @@ differed:
   type: dict
   returned: always
   sample: {hpc0: ["MTU is 1500, not 9000"]}
+calls:
+  description: What systemctl was (or in check mode would be) asked about networkd.
+  type: list
+  elements: str
+  returned: always
+  sample: [start systemd-networkd.service]
 """
 
 from typing import Any
@@ -148,13 +154,14 @@ def bring_about(module: AnsibleModule) -> None:
         absent=tuple(system.bootstrap_files(names)),
     )
     steps = plan(wish, disk.observe(wish))
-    calls = units.calls(units.Wish(enabled=(NETWORKD,), started=(NETWORKD,)), manager.states([NETWORKD]))
+    calls = networkd_calls()
     differed = differences(interfaces, running)
     if (steps or differed or calls) and not module.check_mode:
         refuse_when_over(module)
+        # It starts by files that are judged, not by those that somebody left there.
+        disk.apply(steps)
         for call in calls:
             manager.systemctl(call)
-        disk.apply(steps)
         left = system.reconfigure(interfaces, names if steps else tuple(differed), reload=bool(steps))
         if left:
             words = "; ".join(f"{name}: {', '.join(said)}" for name, said in left.items())
@@ -163,12 +170,22 @@ def bring_about(module: AnsibleModule) -> None:
     module.exit_json(
         changed=bool(steps or differed or calls),
         differed=differed,
+        calls=[" ".join(call) for call in calls],
         diff=[
             *diffs(steps),
             *({"before": "", "after": f"systemctl {' '.join(call)}\n"} for call in calls),
             *([{"before": before, "after": ""}] if before else []),
         ],
     )
+
+
+def networkd_calls() -> list[list[str]]:
+    """Return what systemctl is to be asked so that networkd runs, now and at boot, by the unit that is there now."""
+    wish, states = units.Wish(enabled=(NETWORKD,), started=(NETWORKD,)), manager.states([NETWORKD])
+    if units.unknown(wish, states):
+        raise manager.UnitError(f"systemd knows no unit {NETWORKD}: install the package systemd, which brings it")
+    outdated = states[NETWORKD].outdated if NETWORKD in states else False
+    return [*([["daemon-reload"]] if outdated else []), *units.calls(wish, states)]
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ attributes:
     description: Says what would be written.
     support: full
   diff_mode:
-    description: Shows the settings before and after; of the program, that it differs.
+    description: Shows texts before and after; of the programs, which ones they are.
     support: full
 author:
   - kakehashi contributors (@kakehashi)
@@ -72,11 +72,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe, validate
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
-from ansible.module_utils.sessions.command import PROGRAM, SETTINGS
+from ansible.module_utils.sessions.command import BEGINNING, DASH, PROGRAM, SETTINGS, SHELL, SHELL_MODE
 from ansible.module_utils.sessions.program import build, settings_text
 
-BEGINNING, SHELL = "/usr/local/sbin/kakehashi-session", "/usr/local/sbin/kakehashi-shell"
-DASH = Path("/bin/dash")
 OPTIONS = {
     "shell": {"type": "path", "required": True},
     "session_mib": {"type": "int", "required": True},
@@ -108,13 +106,13 @@ def main() -> None:
 def files(module: AnsibleModule) -> tuple[File, ...]:
     """Return the files, each after those that it can't do without: what users get as their shell is the last."""
     try:
-        shell = DASH.read_bytes()
+        shell = Path(DASH).read_bytes()
     except OSError as error:
         raise PlanError(f"{DASH} can't be read ({error.strerror}): install the package dash, then run again") from error
     return (
         File(SETTINGS, settings_text(module.params["settings"]).encode()),
         File(PROGRAM, build(), 0o755),
-        File(SHELL, shell, 0o711),
+        File(SHELL, shell, SHELL_MODE),
         File(BEGINNING, module.params["beginning"].encode(), 0o755),
     )
 

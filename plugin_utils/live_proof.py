@@ -53,6 +53,7 @@ from module_utils.matrix.strangers import (
     numbers_drift,
     privileged_drift,
     programs_drift,
+    session_shell_drift,
     shells_drift,
 )
 from module_utils.people.plan import RECORDED_SHELL, RECORDER
@@ -105,6 +106,7 @@ def host_drift(fabric: Fabric, effective: Mapping[str, Any], ports: Mapping[str,
         yield from daemons_drift(name, settings)
         if "session_recording" in views[name] and "programs" in settings:
             yield from programs_drift(name, {RECORDER: sha256(build()).hexdigest()}, settings["programs"])
+            yield from session_shell_drift(name, settings["programs"], settings["owned"])
             yield from keeper_drift(name, settings["socket_units"])
         arguments: dict[str, Any] = {o.variable: o.value for o in fabric.hosts[name].overrides if o.known}
         if f"RevokedKeys {REVOKED}" in wanted.get(SSHD_CONFIG, "") and "revoked" in settings:

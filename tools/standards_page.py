@@ -36,7 +36,7 @@ writes both files, too, and ends with a line on them; where `validate_evidence` 
 | in part | nothing was found wrong, but not all of it was tried |
 | old | nothing was found wrong, but that was more than 30 days ago (`--days`) |
 | not run | there is no evidence of this fabric |
-| tests only | no run on your machines tries it; tests of this repository do (`make test`) |
+| tests only | no run on your machines tries it; tests of this repository do (`make test`, the longest `make soak`) |
 
 A result is that of the day it was made, of the inventory as it was then. Attempts of the bypass catalogue run on a twin only, so
 theirs are of a rehearsal. Serving a statement is not certification: SATRE has none, and what the Japanese guidelines ask of an

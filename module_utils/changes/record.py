@@ -43,10 +43,14 @@ DEFAULT_TREES = (
     "/usr/local/sbin/kakehashi-data-sets",
     "/usr/local/sbin/kakehashi-forwarding",
     "/usr/local/sbin/kakehashi-sign",
+    "/usr/local/sbin/kakehashi-sign-sshd",
+    "/usr/local/sbin/kakehashi-data-sshd",
+    "/usr/local/sbin/kakehashi-audit",
     "/usr/local/sbin/kakehashi-certificate-broker",
     "/usr/local/bin/kakehashi-certificate",
     "/usr/local/sbin/kakehashi-record",
     "/usr/local/sbin/kakehashi-session",
+    "/usr/local/sbin/kakehashi-shell",
 )
 DEFAULT_UNITS = (
     "ssh.service",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -213,7 +215,7 @@ def _describe_found(now: Found, *, with_content: bool) -> str:
     if now.kind == "missing":
         return ""
     head = f"# {now.kind} {now.mode:04o} {now.owner}:{now.group}\n"
-    return head + (now.content.decode(errors="replace") if with_content and now.kind == "file" else "")
+    return head + (_shown(now.content) if with_content and now.kind == "file" else "")
 
 
 def _describe_wish(step: Step) -> str:
@@ -222,4 +224,12 @@ def _describe_wish(step: Step) -> str:
         return ""
     kind = "file" if isinstance(wish, File) else "directory"
     head = f"# {kind} {wish.mode:04o} {wish.owner}:{wish.group}\n"
-    return head + (wish.content.decode(errors="replace") if isinstance(wish, File) and step.action == "write" else "")
+    return head + (_shown(wish.content) if isinstance(wish, File) and step.action == "write" else "")
+
+
+def _shown(content: bytes) -> str:
+    """Return a text as it is; of a program only which one, since its bytes would steer the terminal that shows them."""
+    if b"\0" not in content:
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode()
+    return f"# {len(content)} bytes that are no text, sha256 {hashlib.sha256(content).hexdigest()}\n"

@@ -17,6 +17,7 @@ from ..changes.running import without_traffic
 from ..identity.krl import KrlError, revoked
 from ..mountinfo import MOUNTINFO
 from ..people.plan import RECORDED_SHELL, RECORDER, RECORDER_SETTINGS
+from ..sessions.command import DASH, SHELL
 from .packages import altered
 from .surroundings import listening, packaged, privileged, with_acl
 
@@ -99,7 +100,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return a host's effective settings; ``connections`` are ``{user, address}`` to ask sshd about.
 
     Keys: ``files`` (text by path), ``owned`` (uid, gid, mode by path), ``shadow`` (hashes left out),
-    ``programs`` (digest by path of what records sessions),
+    ``programs`` (digest by path of what records and begins sessions),
     ``fingerprints`` (by authorized keys file), ``revoked`` (names of certificates; ``None`` without a list that can be read),
     ``sshd`` (digest by ``user@address``) with ``sshd_texts`` (``sshd -T`` output by digest), ``ruleset`` as it runs,
     ``ruleset_of_file`` as the file would run, ``sockets``, ``daemons`` (command lines of the sshds that listen),
@@ -113,7 +114,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     by_packages = packaged(of_packages)
     files = {**read_files(FILES), **{path: text for path, text in of_packages.items() if path not in by_packages}}
     problems += [f"{name} is longer than {_LIMIT} characters, what stands behind was not read" for name in _cut(files)]
-    owned = ownership((*FILES, *_CLOSED, RECORDER))
+    owned = ownership((*FILES, *_CLOSED, RECORDER, SHELL))
     files.update(read_homes(files.get("/etc/passwd", "")))
     asked, texts = _ask_sshd(connections, problems)
     return {
@@ -121,7 +122,7 @@ def gather(connections: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "owned": owned,
         "shadow": redacted_shadow(_text(Path("/etc/shadow"))),
         "revoked": _revoked(Path(REVOKED)),
-        "programs": digests((RECORDER,)),
+        "programs": digests((RECORDER, SHELL, DASH)),
         "fingerprints": {p: fingerprints(p) for p in sorted(files) if "authorized_keys" in p},
         "sshd": asked,
         "sshd_texts": texts,

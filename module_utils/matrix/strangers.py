@@ -11,6 +11,7 @@ from ..access_control.mounts import REQUIRED, mounted_below
 from ..adoption.people import users
 from ..mountinfo import shown
 from ..people.plan import RECORDED_SHELL
+from ..sessions.command import DASH, SHELL, SHELL_MODE
 from .drift import KEYS, NETWORK, ONWARD, RECORDING, SWITCH, Drift, layer_of
 from .surroundings import SSHD
 
@@ -62,6 +63,21 @@ def programs_drift(host: str, wanted: Mapping[str, str], seen: Mapping[str, str]
             yield Drift(host, RECORDING, path, "the program is missing")
         elif seen[path] != digest:
             yield Drift(host, RECORDING, path, "the program is another than the one that would be written")
+
+
+def session_shell_drift(host: str, seen: Mapping[str, str], owned: Mapping[str, Sequence[int]]) -> Iterator[Drift]:
+    """Yield that what runs the beginning of sessions is missing, another than the host's dash, or can be read by its users.
+
+    ``seen`` are digests by path, ``owned`` uid, gid and mode by path.
+    """
+    if SHELL not in seen:
+        yield Drift(host, RECORDING, SHELL, "the shell of what begins sessions is missing: no session begins")
+    elif seen[SHELL] != seen.get(DASH):
+        yield Drift(host, RECORDING, SHELL, f"the shell of what begins sessions is another than this host's {DASH}")
+    mode = owned.get(SHELL, (0, 0, SHELL_MODE))[2]
+    if mode != SHELL_MODE:
+        words = f"its mode is {mode:04o}, not {SHELL_MODE:04o}: who can read it sees what the beginning of a session holds open"
+        yield Drift(host, RECORDING, SHELL, words)
 
 
 def keeper_drift(host: str, socket_units: str) -> Iterator[Drift]:

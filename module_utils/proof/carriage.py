@@ -83,7 +83,7 @@ class Carrier:
         if wrong:
             return path.target, wrong
         iif = path.enters_by.interface
-        key = (id(model.ruleset), "in", iif, family, path.flow.service)
+        key = (id(model.ruleset), "in", iif, family, path.flow.service, destination)
         if key not in self._admitted:
             packet = Packet(family, self._protocol(path), self._port(path), iif=iif, destination=destination)
             self._admitted[key] = inbound(model.ruleset, packet).accepted
@@ -116,7 +116,7 @@ class Carrier:
         return self._admitted[key] == FULL[family]
 
     def _out(self, model: HostModel, path: Path, oif: str, source: int) -> Ranges:
-        key = (id(model.ruleset), "out", oif, path.family, path.flow.service)
+        key = (id(model.ruleset), "out", oif, path.family, path.flow.service, source)
         if key not in self._admitted:
             users = user_names(model.ruleset) or (None,)
             found = Ranges()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -14,6 +14,7 @@ from .hosts import FILTER_LAYER, HostModel
 from .intervals import EMPTY, Range, Ranges, describe
 from .nft_eval import Answer, Packet
 from .nft_query import STRANGER, accepting, destinations, forwarded, inbound, outbound, port_ranges, user_names
+from .problem import CannotProve
 
 _SHOWN = 4
 
@@ -91,22 +92,29 @@ def _passed(
 
 
 def _openings(model: HostModel, way: str, interface: str, addresses: dict[Family, int]) -> tuple[Opening, ...]:
-    """Return all openings of an interface; hosts with the same ruleset share them."""
-    key = ("openings", way, interface)
+    """Return all openings of an interface. Hosts with one ruleset share them, where no rule asks for a host's own address."""
+    try:
+        return _known_openings(model, way, interface, dict.fromkeys(FAMILIES))
+    except CannotProve:
+        return _known_openings(model, way, interface, {family: addresses.get(family, 0) for family in FAMILIES})
+
+
+def _known_openings(model: HostModel, way: str, interface: str, own: Mapping[Family, int | None]) -> tuple[Opening, ...]:
+    key = ("openings", way, interface, *(own[family] for family in FAMILIES))
     memo = model.ruleset.memo
     if key not in memo:
-        memo[key] = tuple(_find_openings(model, way, interface, addresses))
+        memo[key] = tuple(_find_openings(model, way, interface, own))
     return cast(tuple[Opening, ...], memo[key])
 
 
-def _find_openings(model: HostModel, way: str, interface: str, addresses: dict[Family, int]) -> Iterator[Opening]:
+def _find_openings(model: HostModel, way: str, interface: str, own: Mapping[Family, int | None]) -> Iterator[Opening]:
     users = (user_names(model.ruleset) or (None,)) if way == "out" else (None,)
     for family in FAMILIES:
         for protocol in PROTOCOLS:
             for ports in port_ranges(model.ruleset, protocol):
                 for user in users:
                     if way in ("in", "past"):
-                        packet = Packet(family, protocol, ports[0], iif=interface, destination=addresses.get(family, 0))
+                        packet = Packet(family, protocol, ports[0], iif=interface, destination=own[family])
                         answer = inbound(model.ruleset, replace(packet, to="unicast") if way == "past" else packet)
                     else:
                         packet = Packet(
@@ -114,7 +122,7 @@ def _find_openings(model: HostModel, way: str, interface: str, addresses: dict[F
                             protocol,
                             ports[0],
                             oif=interface,
-                            source=addresses.get(family, 0),
+                            source=own[family],
                             ask="daddr",
                             user=user,
                         )

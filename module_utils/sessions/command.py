@@ -14,6 +14,11 @@ from .recorder import REFUSED, record
 
 PROGRAM = "/usr/local/sbin/kakehashi-record"
 SETTINGS = "/etc/kakehashi/sessions.json"
+BEGINNING = "/usr/local/sbin/kakehashi-session"
+"""What sshd begins sessions by."""
+SHELL, DASH = "/usr/local/sbin/kakehashi-shell", "/bin/dash"
+"""What runs that, and of what it is a copy; with SHELL_MODE users run it and don't read it."""
+SHELL_MODE = 0o711
 _MIB = 20
 
 

@@ -14,6 +14,7 @@ from tests.twin.rotating import PATIENCE, Rotating
 
 pytestmark = [pytest.mark.twin, pytest.mark.slow]
 FIRST, SECOND = "192.0.2.10", "192.0.2.11"
+ALTERED, BY_HAND = "/etc/security/access.conf", "# by hand"
 ALONE = ("-n", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={PATIENCE}")
 LEARNING = ("-F", "none", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new")
 
@@ -74,11 +75,17 @@ def test_with_the_first_off_people_and_operators_go_by_the_second(two: Two, conf
 def test_changes_end_at_a_login_server_that_is_off_and_touch_nothing_behind_it(two: Two) -> None:
     two("stop", "login2", "--power-cut")
     try:
+        two("exec", "mdx1", "--", "sh", "-c", f"echo '{BY_HAND}' >>{ALTERED}")
         done = two.playbook("site", "-e", "change_seconds=120")
         assert done.returncode != 0
+        recap = {line.split()[0]: line for line in done.stdout.splitlines() if "unreachable=" in line}
+        assert "unreachable=1" in recap["login2"], done.stdout
+        assert "unreachable=0" in recap["login1"], done.stdout
         assert "Hosts behind the login servers" not in done.stdout, done.stdout
+        assert BY_HAND in two("exec", "mdx1", "--", "cat", ALTERED), "what would be put right there stays as it was"
         assert two.account(FIRST) == "sato\nmdx1\n"
     finally:
         two.up()
     two.converge()
+    assert BY_HAND not in two("exec", "mdx1", "--", "cat", ALTERED)
     assert two.account(SECOND) == "sato\nmdx1\n"

@@ -123,7 +123,8 @@ def test_the_recorder_is_out_of_reach() -> None:
     script = (
         "for f in /proc/[0-9]*; do grep -qa 'sbin/[k]akehashi-record' $f/cmdline && kill -9 ${f#/proc/}; done; echo left; "
         "for t in /dev/pts/[0-9]*; do echo x >$t && [ $t != $(tty) ] && echo open; done; "
-        "cat /usr/local/sbin/kakehashi-shell >/dev/null && echo open; true"
+        "for f in /usr/local/sbin/kakehashi-shell /var/log/journal/*/system.journal /var/lib/kakehashi-sessions; do "
+        "head -c 1 $f >/dev/null && echo open; ls $f/ && echo open; done; true"
     )
     said = LOGIN.out(f"{ssh('-tt', script)} 2>&1 </dev/null; true")
     assert "Operation not permitted" in said

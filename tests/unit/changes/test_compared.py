@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from module_utils.changes.places import PROGRAM
 from module_utils.changes.record import DEFAULT_TREES
 
-STATE = Path(__file__).resolve().parents[2] / "twin/changes/state.sh"
+ROOT = Path(__file__).resolve().parents[3]
+STATE = ROOT / "tests/twin/changes/state.sh"
 
 
 def compared() -> list[str]:
@@ -21,6 +24,14 @@ def compared() -> list[str]:
 def test_all_that_a_change_keeps_is_compared() -> None:
     trees = compared()
     assert [kept for kept in DEFAULT_TREES if not any(kept == tree or kept.startswith(f"{tree}/") for tree in trees)] == []
+
+
+def test_each_program_that_is_put_on_hosts_is_kept() -> None:
+    sources = [path for room in ("library", "module_utils", "roles") for path in (ROOT / room).rglob("*") if path.is_file()]
+    texts = [path.read_text() for path in sources if path.suffix in (".py", ".yml", ".j2")]
+    named = {name for text in texts for name in re.findall(r"/usr/local/s?bin/kakehashi-[a-z-]*[a-z]", text)}
+    # What undoes a change is not undone by it.
+    assert named - {*DEFAULT_TREES, PROGRAM} == set()
 
 
 def lines_of(place: Path) -> list[str]:

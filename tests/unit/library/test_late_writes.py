@@ -27,7 +27,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KAKEHASHI_CHANGE", "20260102T030405Z-abcd")
     program = tmp_path / "bin/systemctl"
     program.parent.mkdir()
-    shown = f"Id={UNIT}\\nNames={UNIT} ssh.service\\nLoadState=loaded\\nActiveState=active\\n"
+    shown = f"Id={UNIT}\\nNames={UNIT} ssh.service systemd-networkd.service\\nLoadState=loaded\\nActiveState=active\\n"
     program.write_text(f'#!/bin/sh\nif [ "$1" = show ]; then printf "{shown}"; exit; fi\ntouch {tmp_path}/told\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
@@ -105,15 +105,23 @@ def test_people(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(room, "people", {"users": [{"name": "aoki", "uid": 2001, "admin": True}]})
 
 
-def test_interfaces(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("differences", [{"lo": ["x"]}, {}], ids=["what runs differs", "networkd alone does"])
+def test_interfaces(room: Path, monkeypatch: pytest.MonkeyPatch, differences: dict[str, list[str]]) -> None:
     name = "library.segment_interfaces"
-    for function, answer in (("missing", []), ("live_connection", None), ("refusal", None), ("differences", {"lo": ["x"]})):
+    monkeypatch.setattr(f"{name}.plan", lambda *_words: [])
+    for function, answer in (("missing", []), ("live_connection", None), ("refusal", None), ("differences", differences)):
         monkeypatch.setattr(f"{name}.{function}", lambda *_words, answer=answer: answer)
     monkeypatch.setattr(f"{name}.system.read", dict)
     monkeypatch.setattr(f"{name}.system.bootstrap_files", lambda _names: ())
     monkeypatch.setattr(f"{name}.system.reconfigure", must_not)
     monkeypatch.setattr(f"{name}.disk.apply", must_not)
     refused(room, "segment_interfaces", {"interfaces": [INTERFACE]})
+
+
+def test_what_records_and_begins_sessions(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("library.session_program.apply", must_not)
+    settings = {"shell": "/bin/bash", "session_mib": 1, "day_mib": 1, "admitted": []}
+    refused(room, "session_program", {"settings": settings, "beginning": "exit\n"})
 
 
 def test_the_ruleset(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from module_utils.proof.authorities import POLICY, PUBLIC
 from module_utils.proof.findings import Proof
 from module_utils.proof.prove import prove
 from module_utils.proof.world import Artefacts
+from module_utils.sessions.command import DASH, SHELL
 from module_utils.sessions.program import build
 from plugin_utils.live_proof import host_drift
 from plugin_utils.render import AUTHORITIES, ONWARD_KEY, render_fabric, stand_in
@@ -128,7 +129,7 @@ def as_found(**changed: Any) -> dict[str, Any]:
             "daemons": [],
             "owned": {},
             "revoked": [],
-            "programs": {RECORDER: sha256(build()).hexdigest()},
+            "programs": {RECORDER: sha256(build()).hexdigest(), SHELL: "1" * 64, DASH: "1" * 64},
             "socket_units": "Id=kakehashi-sessions.socket\nActiveState=active\n",
         }
     found["login1"]["files"] |= {f"/etc/kakehashi/onward/{a}/id_ed25519.pub": f"{ONWARD_KEY} {a}\n" for a in fabric.accounts}

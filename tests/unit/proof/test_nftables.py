@@ -230,6 +230,28 @@ def test_a_host_s_own_address_is_looked_at_where_a_rule_does() -> None:
     assert ways == [[("tcp", (22, 22))], [], [("tcp", (22, 22))]]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "ip saddr != 192.0.2.8 ip daddr 192.0.2.1 tcp dport 22 accept",
+        "ip saddr . ip daddr { 192.0.2.9 . 192.0.2.1 } tcp dport 22 accept",
+        "tcp dport 22 ip daddr 192.0.2.1 ip saddr vmap { 192.0.2.9 : accept }",
+        "udp dport 53 drop\ntcp dport 22 ip daddr 192.0.2.1 jump more\n}\nchain more {\nip saddr 192.0.2.9 accept",
+    ],
+)
+def test_so_it_is_in_every_form(rule: str) -> None:
+    ruleset = parse_ruleset(chain(rule, hook="output"))
+    for source, expected in ((0xC0000208, "none"), (0xC0000209, "192.0.2.1"), (0xC0000208, "none")):
+        answer = outbound(ruleset, Packet("ipv4", "tcp", 22, oif="a", source=source, ask="daddr"))
+        assert describe(answer.accepted, "ipv4") == expected
+
+
+def test_what_stays_unknown_is_told_in_the_second_asking_too() -> None:
+    ruleset = parse_ruleset(chain('ip saddr 192.0.2.9 iifname "b" tcp dport 22 accept', hook="output"))
+    with pytest.raises(CannotProve):
+        ways_out(ruleset, Packet("ipv4", "tcp", None, oif="a", source=0xC0000209, ask="daddr"), ("tcp",))
+
+
 def test_what_no_rule_asks_a_host_s_address_for_is_answered_once_for_all() -> None:
     ruleset = parse_ruleset(chain("ip daddr 192.0.2.1 tcp dport 22 accept", hook="output"))
     first, second = (ways_out(ruleset, Packet("ipv4", "tcp", None, oif="a", source=n, ask="daddr"), ("tcp",)) for n in (1, 2))

@@ -211,6 +211,22 @@ def test_a_closed_flow_between_others_is_told() -> None:
     assert any(f.kind == "closed_flow" and f.service == "ssh" and "on the way out" in f.reason for f in shut.findings)
 
 
+@pytest.mark.parametrize("own", ["mdx1", "mdx2"])
+def test_a_rule_that_asks_for_the_hosts_own_address_opens_that_host_alone(own: str) -> None:
+    fabric, artefacts = twin()
+    address = next(str(a.ipv4) for a in fabric.hosts[own].attachments)
+    rule = f"ip saddr {address} ip daddr 198.51.100.250 tcp dport 4444 accept"
+    text = artefacts.hosts["mdx1"][NFT]
+    assert text == artefacts.hosts["mdx2"][NFT], "both share one ruleset, and its answers"
+    changed = text.replace(
+        "type filter hook output priority filter; policy drop;", f"type filter hook output priority filter; policy drop;\n{rule}"
+    )
+    assert changed != text
+    files = {name: {**artefacts.hosts[name], NFT: changed} for name in ("mdx1", "mdx2")}
+    proof = prove(fabric, Artefacts({**artefacts.hosts, **files}, artefacts.switches))
+    assert {f.host for f in proof.findings if "4444" in f.service} == {own}
+
+
 def test_observing_isnt_enforcing() -> None:
     fabric, artefacts = twin()
     hosts = {n: replace(h, enforce=h.name != "mdx1") for n, h in fabric.hosts.items()}
