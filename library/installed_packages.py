@@ -51,11 +51,7 @@ running_name:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.programs import run
-
-
-class DpkgError(RuntimeError):
-    """dpkg can't be asked."""
+from ansible.module_utils.packages import DpkgError, missing
 
 
 def main() -> None:
@@ -63,20 +59,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"names": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
     )
-    names = module.params["names"]
-    argv = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *names]
     try:
-        result = run(argv, DpkgError) if names else None
+        module.exit_json(changed=False, missing=missing(module.params["names"]), running_name=os.uname().nodename)
     except DpkgError as error:
-        module.fail_json(msg=f"{error} (only Debian's packages can be looked for)")
-    # It ends with 1 when it doesn't know one of the names; what it does know it lists all the same.
-    if result and result.returncode > 1:
-        module.fail_json(
-            msg=f"dpkg-query can't tell what is installed: {result.stderr.strip() or 'it gave no reason'}; mend dpkg's database"
-        )
-    output = result.stdout if result else ""
-    installed = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
-    module.exit_json(changed=False, missing=[n for n in names if n not in installed], running_name=os.uname().nodename)
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

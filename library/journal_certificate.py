@@ -27,6 +27,11 @@ options:
     description: A certificate that ends within so many days is asked for anew.
     type: int
     default: 30
+  packages:
+    description: Packages without which nothing is done; which are missing is told.
+    type: list
+    elements: str
+    default: []
   certificate:
     description: The certificate that is to be kept.
     type: str
@@ -55,6 +60,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+missing:
+  description: Which of the packages are not installed. Nothing else was done then.
+  type: list
+  elements: str
+  returned: always
 request:
   description: What is to be signed; empty where the certificate is good.
   type: str
@@ -79,11 +89,13 @@ from ansible.module_utils.certificates import openssl
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe
 from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, plan
+from ansible.module_utils.packages import DpkgError, missing
 
 SPEC = {
     "directory": {"type": "path", "required": True},
     "name": {"type": "str", "required": True},
     "renew_days": {"type": "int", "default": 30},
+    "packages": {"type": "list", "elements": "str", "default": []},
     "certificate": {"type": "str", "default": ""},
     "authority": {"type": "str", "default": ""},
 }
@@ -93,16 +105,24 @@ def main() -> None:
     """Look, make what is missing, report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
+        if absent := missing(module.params["packages"]):
+            # In check mode this stands for their installation: the lists of packages may not be there yet.
+            module.exit_json(changed=module.check_mode, missing=absent, made=[], request="", why="", diff=[])
         made = list(_keep(module) if module.params["certificate"] else _key(module))
         key = Path(module.params["directory"]) / "key.pem"
         why = _why(module, key)
         request = openssl.request(key, module.params["name"]) if why and key.exists() else ""
-    except (openssl.CertificateError, PlanError) as error:
+    except (openssl.CertificateError, PlanError, DpkgError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}; mend that, then run again")
     module.exit_json(
-        changed=bool(made), made=made, request=request, why=why, diff=[{"before": "", "after": f"{path}\n"} for path in made]
+        changed=bool(made),
+        missing=[],
+        made=made,
+        request=request,
+        why=why,
+        diff=[{"before": "", "after": f"{path}\n"} for path in made],
     )
 
 

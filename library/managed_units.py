@@ -8,13 +8,13 @@ module: managed_units
 short_description: Own systemd unit files and the states of their units in one call
 version_added: "0.1.0"
 description:
-  - Writes unit files and drop-ins, tells systemd, then enables, starts, stops, disables or masks.
+  - Writes unit files, drop-ins and what units read, tells systemd, then enables, starts, stops, disables or masks.
   - A unit whose own conditions keep it from running (for instance in a container) counts as started.
   - What a run that was cut short left undone is made good. systemd is told where its units' files are newer than what it
     read, and units of O(readers) are restarted where their files are newer than their start.
 options:
   files:
-    description: Unit files and drop-ins. Their directories are made.
+    description: Unit files, drop-ins, and other files of the same concern. Directories of drop-ins are made.
     type: list
     elements: dict
     default: []
@@ -27,8 +27,46 @@ options:
         description: The whole content.
         type: str
         required: true
+      mode:
+        description: Octal mode, in quotes.
+        type: str
+        default: "0644"
+      owner:
+        description: Name or number of the owner.
+        type: str
+        default: root
+      group:
+        description: Name or number of the group.
+        type: str
+        default: root
+  directories:
+    description: Directories that must exist. Their parents must exist or be declared too.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: str
+        required: true
+      mode:
+        description: Octal mode, in quotes.
+        type: str
+        default: "0755"
+      owner:
+        description: Name or number of the owner.
+        type: str
+        default: root
+      group:
+        description: Name or number of the group.
+        type: str
+        default: root
+      exclusive:
+        description: Remove files and links in it that are not declared. Directories below it are left alone.
+        type: bool
+        default: false
   absent:
-    description: Unit files and drop-ins that must not be there.
+    description: Files that must not be there.
     type: list
     elements: str
     default: []
@@ -95,7 +133,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files_changed:
-  description: Unit files that were (or in check mode would be) written or removed.
+  description: Files that were (or in check mode would be) written, changed or removed.
   type: list
   elements: str
   returned: always
@@ -108,88 +146,71 @@ calls:
 """
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
-from ansible.module_utils.files.disk import apply, observe
-from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
+from ansible.module_utils.files.plan import PlanError, Wish, parse
 from ansible.module_utils.units import manager
 from ansible.module_utils.units import plan as units
+from ansible.module_utils.units.bring import bring
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 LISTS = ("enabled", "started", "disabled", "stopped", "masked")
+OWNED = {
+    "path": {"type": "str", "required": True},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+}
+SPEC: dict[str, dict[str, Any]] = {
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**OWNED, "content": {"type": "str", "required": True}, "mode": {"type": "str", "default": "0644"}},
+    },
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**OWNED, "mode": {"type": "str", "default": "0755"}, "exclusive": {"type": "bool", "default": False}},
+    },
+    "absent": NAMES,
+    **dict.fromkeys(LISTS, NAMES),
+    "readers": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "unit": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "path", "required": True},
+        },
+    },
+}
 
 
 def main() -> None:
     """Write files, reload systemd, bring units to their states."""
-    module = AnsibleModule(
-        argument_spec={
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
-            },
-            "absent": NAMES,
-            **dict.fromkeys(LISTS, NAMES),
-            "readers": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "unit": {"type": "str", "required": True},
-                    "files": {"type": "list", "elements": "path", "required": True},
-                },
-            },
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
-        bring_about(module)
+        done = bring(
+            files_wish(module.params),
+            units.Wish(**{name: tuple(module.params[name]) for name in LISTS}),
+            [units.Reader(r["unit"], tuple(r["files"])) for r in module.params["readers"]],
+            check=module.check_mode,
+            before_writing=lambda: refuse_when_over(module),
+        )
     except (PlanError, manager.UnitError) as error:
         module.fail_json(msg=str(error))
+    module.exit_json(changed=done.changed, files_changed=done.paths, calls=list(done.calls), diff=done.diffs)
 
 
-def bring_about(module: AnsibleModule) -> None:
-    """Do what the arguments ask; leaves through the module's exits."""
-    wish = files_wish(module)
-    steps = plan(wish, observe(wish))
-    wanted = units.Wish(**{name: tuple(module.params[name]) for name in LISTS})
-    readers = [units.Reader(r["unit"], tuple(r["files"])) for r in module.params["readers"]]
-    filed = units.units_of([*(f.path for f in wish.files), *wish.absent])
-    names = tuple(dict.fromkeys([*wanted.names(), *filed, *(r.unit for r in readers)]))
-    states = manager.states(names)
-    reload = [["daemon-reload"]] if steps or any(states[n].outdated for n in names if n in states) else []
-    if reload and not module.check_mode:
-        refuse_when_over(module)
-        apply(steps)
-        manager.systemctl(*reload)
-        states = manager.states(names)
-    missing = units.unknown(wanted, states)
-    if missing and not module.check_mode:
-        module.fail_json(
-            msg=f"systemd knows no unit {', '.join(missing)}: install the package that brings it, or correct the name"
-        )
-    behind = units.behind(wanted, readers, states, manager.changed_at(f for r in readers for f in r.files))
-    calls = units.calls(wanted, states) + ([["restart", *behind]] if behind else [])
-    if not module.check_mode:
-        for call in calls:
-            refuse_when_over(module)
-            manager.systemctl(call)
-    words = [" ".join(call) for call in (*reload, *calls)]
-    module.exit_json(
-        changed=bool(steps or words),
-        files_changed=[s.path for s in steps if s.action != "make_directory"],
-        calls=words,
-        diff=[*diffs(steps), *({"before": "", "after": f"systemctl {w}\n"} for w in words)],
-    )
-
-
-def files_wish(module: AnsibleModule) -> Wish:
+def files_wish(params: dict[str, Any]) -> Wish:
     """Return what the files' part declares, with the directories that drop-ins need."""
-    files = tuple(File(f["path"], f["content"].encode()) for f in module.params["files"])
-    rooms = {str(PurePosixPath(f.path).parent) for f in files}
-    return Wish(files, tuple(Directory(r) for r in sorted(rooms) if r.endswith(".d")), tuple(module.params["absent"]))
+    declared = {each["path"] for each in params["directories"]}
+    rooms = {str(PurePosixPath(f["path"]).parent) for f in params["files"]} - declared
+    drop_ins = [{"path": room} for room in sorted(rooms) if room.endswith(".d")]
+    return parse({**params, "directories": [*params["directories"], *drop_ins]})
 
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ options:
     description: Remove tables that the ruleset doesn't declare. They are reported in any case.
     type: bool
     default: false
+  boot_drop_in:
+    description:
+      - A drop-in of C(nftables.service), whole, by which the file is loaded at boot. The unit is enabled and started then.
+      - Left out, the unit is left alone.
+    type: str
   tolerate_missing:
     description: Where nft is not installed change nothing and say so in RV(missing), rather than fail.
     type: bool
@@ -46,6 +51,7 @@ EXAMPLES = r"""
 - name: Filter packets
   nftables_ruleset:
     content: "{{ lookup('ansible.builtin.template', 'nftables.conf.j2') }}"
+    boot_drop_in: "{{ lookup('ansible.builtin.file', 'nftables.conf', rstrip=false) }}"
 """
 
 RETURN = r"""
@@ -59,6 +65,11 @@ loaded:
   elements: str
   returned: always
   sample: [inet kakehashi]
+calls:
+  description: What systemctl was (or in check mode would be) asked.
+  type: list
+  elements: str
+  returned: always
 foreign:
   description: Tables in the kernel that the ruleset doesn't declare.
   type: list
@@ -68,15 +79,21 @@ foreign:
 """
 
 import shutil
+from pathlib import PurePosixPath
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.deployer.connection import UnknownConnectionError, live_connection
 from ansible.module_utils.files.disk import apply, observe
-from ansible.module_utils.files.plan import File, PlanError, Wish, diffs, plan
+from ansible.module_utils.files.plan import Directory, File, PlanError, Wish, diffs, plan
 from ansible.module_utils.netfilter import kernel
 from ansible.module_utils.netfilter.guard import refusal
 from ansible.module_utils.netfilter.listing import Comparison, compare, split, transaction
+from ansible.module_utils.units import manager
+from ansible.module_utils.units import plan as units
+from ansible.module_utils.units.bring import Brought, bring
+
+UNIT, DROP_IN = "nftables.service", "/etc/systemd/system/nftables.service.d/kakehashi.conf"
 
 
 def main() -> None:
@@ -86,6 +103,7 @@ def main() -> None:
             "content": {"type": "str", "required": True},
             "path": {"type": "path", "default": "/etc/nftables.conf"},
             "exclusive": {"type": "bool", "default": False},
+            "boot_drop_in": {"type": "str"},
             "tolerate_missing": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -96,7 +114,7 @@ def main() -> None:
         module.fail_json(msg=f"{error}. Nothing was loaded.")
     except kernel.NftError as error:
         module.fail_json(msg=f"nft refuses the ruleset, nothing was loaded: {error}")
-    except (PlanError, UnknownConnectionError) as error:
+    except (PlanError, UnknownConnectionError, manager.UnitError) as error:
         module.fail_json(msg=str(error))
 
 
@@ -107,9 +125,12 @@ def bring_about(module: AnsibleModule) -> None:
     steps = plan(wish, observe(wish))
     if shutil.which("nft") is None:
         if module.check_mode:
-            module.exit_json(changed=True, missing=True, loaded=["all"], foreign=[], diff=diffs(steps))
+            boot = load_at_boot(module)
+            module.exit_json(
+                changed=True, missing=True, loaded=["all"], foreign=[], calls=list(boot.calls), diff=[*diffs(steps), *boot.diffs]
+            )
         if module.params["tolerate_missing"]:
-            module.exit_json(changed=False, missing=True, loaded=[], foreign=[])
+            module.exit_json(changed=False, missing=True, loaded=[], foreign=[], calls=[])
         module.fail_json(msg="nft is not installed: install the package nftables first")
     reason = refusal(content, live_connection(), kernel.interface_addresses())
     if reason is not None:
@@ -124,12 +145,28 @@ def bring_about(module: AnsibleModule) -> None:
         if found.differing or remove:
             kernel.load(transaction(content, remove))
         refuse_leftovers(module, wish, wanted)
+    # Once it is loaded: the unit loads the file, too, where it was not started yet.
+    boot = load_at_boot(module)
     module.exit_json(
-        changed=bool(steps or found.differing or remove),
+        changed=bool(steps or found.differing or remove) or boot.changed,
         missing=False,
         loaded=kernel.names(found.differing),
         foreign=kernel.names(found.foreign),
-        diff=[*diffs(steps), *table_diffs(found, wanted, now)],
+        calls=list(boot.calls),
+        diff=[*diffs(steps), *table_diffs(found, wanted, now), *boot.diffs],
+    )
+
+
+def load_at_boot(module: AnsibleModule) -> Brought:
+    """Have the unit load the file at boot, where that is asked for."""
+    drop_in = module.params["boot_drop_in"]
+    if drop_in is None:
+        return Brought()
+    return bring(
+        Wish((File(DROP_IN, drop_in.encode()),), (Directory(str(PurePosixPath(DROP_IN).parent)),)),
+        units.Wish(enabled=(UNIT,), started=(UNIT,)),
+        check=module.check_mode,
+        before_writing=lambda: refuse_when_over(module),
     )
 
 

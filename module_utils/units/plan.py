@@ -62,9 +62,17 @@ class Reader:
 
 def units_of(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the units that unit files and drop-ins belong to; templates and drop-ins for many units have none."""
-    places = map(PurePosixPath, paths)
-    names = [p.parent.name.removesuffix(".d") if p.parent.name.endswith(".d") else p.name for p in places]
-    return tuple(dict.fromkeys(name for name in names if _is_unit(name)))
+    return tuple(dict.fromkeys(name for name in map(_named, paths) if _is_unit(name)))
+
+
+def is_read_by_systemd(path: str) -> bool:
+    """Return whether a file is a unit's or a drop-in, templates' and many units' among them."""
+    return _named(path).rpartition(".")[2] in _SUFFIXES
+
+
+def _named(path: str) -> str:
+    place = PurePosixPath(path)
+    return place.parent.name.removesuffix(".d") if place.parent.name.endswith(".d") else place.name
 
 
 def _is_unit(name: str) -> bool:

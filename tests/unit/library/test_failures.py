@@ -77,6 +77,17 @@ def test_who_installs_nft_is_told_that_it_is_missing_and_nothing_is_written(
     assert call("nftables_ruleset", wanted, check=True)["changed"] is True
 
 
+def test_without_its_packages_no_key_is_made_and_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dpkg-query").write_text("#!/bin/sh\necho 'openssl installed'\nexit 1\n")
+    (tmp_path / "dpkg-query").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    wanted = {"directory": str(tmp_path / "k/journal"), "name": "mdx1", "packages": ["openssl", "systemd-journal-remote"]}
+    said = call("journal_certificate", wanted)
+    assert (said["changed"], said["missing"], said["made"]) == (False, ["systemd-journal-remote"], [])
+    assert not (tmp_path / "k").exists()
+    assert call("journal_certificate", wanted, check=True)["changed"] is True
+
+
 def test_who_asks_for_packages_is_told_the_running_name() -> None:
     assert call("installed_packages", {"names": []})["running_name"] == os.uname().nodename
 

@@ -121,7 +121,8 @@ def test_interfaces(room: Path, monkeypatch: pytest.MonkeyPatch, differences: di
 def test_what_records_and_begins_sessions(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("library.session_program.apply", must_not)
     settings = {"shell": "/bin/bash", "session_mib": 1, "day_mib": 1, "admitted": []}
-    refused(room, "session_program", {"settings": settings, "beginning": "exit\n"})
+    kept = {"keeper_socket": "[Socket]\n", "keeper_service": "[Service]\n"}
+    refused(room, "session_program", {"settings": settings, "beginning": "exit\n", **kept})
 
 
 def test_the_ruleset(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

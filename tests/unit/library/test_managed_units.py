@@ -71,6 +71,28 @@ def test_a_reader_that_started_before_its_file_changed_is_restarted(systemd: Sys
     assert call("managed_units", wish)["changed"] is False
 
 
+def test_of_what_units_read_systemd_is_not_told(systemd: Systemd, tmp_path: Path) -> None:
+    room = tmp_path / "more/upload.conf.d"
+    wish = {
+        "directories": [{"path": str(room.parent), "mode": "0750"}],
+        "files": [{"path": str(room / "x.conf"), "content": "URL=x\n", "mode": "0600"}],
+        "started": [UNIT],
+    }
+    done = call("managed_units", wish)
+    assert (done["changed"], done["calls"], systemd.asked) == (True, [], [])
+    assert (room.parent.stat().st_mode & 0o777, (room / "x.conf").stat().st_mode & 0o777) == (0o750, 0o600)
+    assert call("managed_units", wish)["changed"] is False
+
+
+@pytest.mark.parametrize("name", ["a.service", "a@.service", "a.service.d/x.conf", "service.d/x.conf", "a.socket"])
+@pytest.mark.usefixtures("systemd")
+def test_of_units_and_drop_ins_it_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / "system").mkdir()
+    assert call("managed_units", {"files": [{"path": str(tmp_path / "system" / name), "content": "[X]\n"}]})["calls"] == [
+        "daemon-reload"
+    ]
+
+
 def test_without_systemd_no_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     path = tmp_path / UNIT

@@ -13,6 +13,7 @@ from tests.support.modules import call
 
 SETTINGS = {"shell": "/bin/bash", "session_mib": 64, "day_mib": 256, "admitted": ["aoki"]}
 NAMES = ("SETTINGS", "PROGRAM", "SHELL", "BEGINNING")
+SOCKET, SERVICE = "kakehashi-sessions.socket", "kakehashi-sessions@.service"
 Put = Callable[..., dict[str, Any]]
 
 
@@ -24,9 +25,17 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
     (tmp_path / "dash").write_bytes(b"\x7fELF\x00\x1b[2J")
     monkeypatch.setattr("library.session_program.DASH", str(tmp_path / "dash"))
     monkeypatch.setattr("library.session_program.Directory", lambda _path: _room(tmp_path))
+    monkeypatch.setattr("library.session_program.UNITS", str(tmp_path))
+    program = tmp_path / "bin/systemctl"
+    program.parent.mkdir()
+    shown = f"Id={SOCKET}\\nNames={SOCKET}\\nLoadState=loaded\\nUnitFileState=enabled\\nActiveState=active\\n"
+    program.write_text(f'#!/bin/sh\nif [ "$1" = show ]; then printf "{shown}"; else echo "$*" >>{tmp_path}/asked; fi\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
 
     def run(beginning: str = "exit 0\n", *, check: bool = False) -> dict[str, Any]:
-        return call("session_program", {"settings": SETTINGS, "beginning": beginning}, check=check)
+        units = {"keeper_socket": "[Socket]\n", "keeper_service": "[Service]\n"}
+        return call("session_program", {"settings": SETTINGS, "beginning": beginning, **units}, check=check)
 
     return run
 
@@ -41,7 +50,9 @@ def test_it_is_put_in_order_and_once(put: Put, tmp_path: Path) -> None:
     assert put(check=True)["changed"] is True
     assert not (tmp_path / "BEGINNING").exists()
     said = put()
-    assert [Path(path).name for path in said["files_changed"]] == list(NAMES)
+    assert [Path(path).name for path in said["files_changed"]] == [*NAMES, SOCKET, SERVICE]
+    assert said["calls"] == ["daemon-reload"]
+    assert (tmp_path / "asked").read_text() == "daemon-reload\n"
     assert (tmp_path / "SHELL").read_bytes() == (tmp_path / "dash").read_bytes()
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in NAMES] == [0o644, 0o755, 0o711, 0o755]
     assert put()["changed"] is False
