@@ -9,8 +9,8 @@ type: aggregate
 short_description: Load once for a run what each of its workers needs
 version_added: "0.2.0"
 description:
-  - Ansible forks a worker for each task and host. Each loads anew what the process from which it was forked had not loaded, with the
-    first filter those of the whole project, and for each connection the plugin's documentation, in which its settings stand.
+  - Ansible forks a worker for each task and host. Each loads anew what the process from which it was forked had not loaded,
+    with the first filter those of the whole project, and for each connection the plugin's documentation, where its settings are.
     This loads them in the process from which all workers are forked.
 author:
   - kakehashi contributors (@kakehashi)
