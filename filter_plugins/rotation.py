@@ -21,6 +21,7 @@ NAMES = (
     "rotation_pairs",
     "rotation_paths",
     "rotation_proofs",
+    "rotation_wrong",
 )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from module_utils.fabric.views import HOST_AUTHORITIES, HOST_CERTIFICATE, View
@@ -26,8 +27,47 @@ _SIGNERS_KNOWN = "/etc/kakehashi/signing/known_hosts"
 _SHOWN_DAYS = 7.0
 _TRIED = 5
 """Hosts to which accounts go on by certificate from one login server."""
+_ANSWERS = ("true", "false", "yes", "no", "on", "off", "1", "0", "y", "n", "t", "f")
+"""The words that Ansible's filter ``bool`` takes for one or the other."""
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 Views = Mapping[str, View]
+
+
+def rotation_wrong(given: Mapping[str, Any], hosts: Collection[str]) -> str:
+    """Return in a sentence what is wrong with what rotate.yml is given; nothing where all is right, or not given (``None``).
+
+    ``given`` are days, lists of hosts (of ``hosts``) and yes or no, by the names of the variables.
+    """
+    kinds = {"days": _wrong_days, "status": _wrong_answer}
+    for name, value in given.items():
+        if value is None:
+            continue
+        check = kinds.get(name.rpartition("_")[2])
+        wrong = check(value) if check else _wrong_names(value, hosts)
+        if wrong:
+            return f"{name} is {value!r}, which is {wrong}"
+    return ""
+
+
+def _wrong_days(value: object) -> str:
+    try:
+        right = not isinstance(value, bool) and 0 <= float(str(value)) < math.inf
+    except ValueError:
+        right = False
+    return "" if right else "no number of days, 0 or more: give it without a unit"
+
+
+def _wrong_answer(value: object) -> str:
+    return "" if str(value).lower() in _ANSWERS else "neither true nor false"
+
+
+def _wrong_names(value: object, hosts: Collection[str]) -> str:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return 'no list: give it as -e \'{"NAME": ["mdx1"]}\''
+    if not value:
+        return "an empty list: name hosts, or leave it out"
+    unknown = [str(name) for name in value if name not in hosts]
+    return f"not all hosts of this inventory ({', '.join(unknown)} is none)" if unknown else ""
 
 
 def rotation_pairs(views: Views, kind: str, host: str) -> list[dict[str, str]]:

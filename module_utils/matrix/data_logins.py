@@ -70,7 +70,9 @@ def through_node(account: str, node: str, endpoint: Endpoint, known_hosts: str) 
     """Return what root of a login server runs: sftp of the account, whose connection begins on ``node``."""
     script = _RELAY.format(address=endpoint.address, port=endpoint.port, seconds=_CONNECT, timed_out=_TIMED_OUT)
     program = f'exec(__import__("base64").b64decode("{b64encode(script.encode()).decode()}"))'
-    way = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ControlPath=none", "-o", "ConnectTimeout=20", node]
+    # By root's words for ssh alone: the account's own, in its home, could lead anywhere.
+    alone = ("-o", "BatchMode=yes", "-o", "ControlPath=none", "-o", "ConnectTimeout=20")
+    way = ["ssh", "-F", "/etc/ssh/ssh_config", "-T", *alone, node]
     proxy = shlex.join([*way, shlex.join(["python3", "-c", program])]).replace("%", "%%")
     key = ONWARD.format(account=account)
     options = [*_ENDS, "-o", f"UserKnownHostsFile={known_hosts}", "-o", f"IdentityFile={key}", "-o", f"ProxyCommand={proxy}"]

@@ -16,6 +16,8 @@ from .nft_query import STRANGER, accepting, outbound, user_like, ways_out
 
 LOOPBACK = "lo"
 _UNPRIVILEGED = 1024
+SUBORDINATE = 100000
+"""The first number that Debian gives accounts besides their own (login.defs, SUB_UID_MIN), for namespaces."""
 _OTHER = "sctp"
 """Stands for all protocols other than tcp and udp."""
 
@@ -35,6 +37,9 @@ def confinement(host: Host, model: HostModel, declaration: Declaration) -> Itera
             grouped.setdefault(("account_calls_out", *found), []).extend(a.name for a in accounts)
         for found in _missing(user, model, wanted):
             grouped.setdefault(("closed_flow", *found), []).extend(a.name for a in accounts)
+    if fabric.accounts:
+        for found in _excess(user_like(model.ruleset, SUBORDINATE), model, {}, loopback):
+            grouped.setdefault(("account_calls_out", *found), []).append("subordinate numbers")
     for (kind, reason, origin, service), users in grouped.items():
         yield Finding(kind, host.name, reason, origin, service, tuple(sorted(users)))
 

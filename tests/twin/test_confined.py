@@ -16,6 +16,7 @@ pytestmark = pytest.mark.twin
 
 REACH = (Path(__file__).parent / "confined/reach.py").read_text()
 SATO, KATO, AOKI = 3001, 3004, 2001
+SUBORDINATE = 100000  # the first that useradd writes to /etc/subuid
 MDX1 = ("tcp,192.0.2.101,22", "tcp,2001:db8:0:2102::41,22")
 DATA1 = ("tcp,192.0.2.72,2022", "tcp,2001:db8:0:2102::12,2022")
 # What the host itself or its operators may reach, what it answers to itself, and packets that ask for no connection.
@@ -47,9 +48,9 @@ def reached(twin: Validated, host: str, uid: int, *places: str, surely: Collecti
 
 @contextmanager
 def unconfined(twin: Validated, host: str) -> Iterator[None]:
-    """Take the one rule away that sends accounts' packets to their own chain."""
+    """Take the rules away that send accounts' packets to their own chain."""
     find = "nft -a list chain inet kakehashi output | sed -n 's/.*jump confined # handle //p'"
-    twin("exec", host, "--", "bash", "-ec", f"nft delete rule inet kakehashi output handle $({find})")
+    twin("exec", host, "--", "bash", "-ec", f'for n in $({find}); do nft delete rule inet kakehashi output handle "$n"; done')
     try:
         yield
     finally:
@@ -59,6 +60,15 @@ def unconfined(twin: Validated, host: str) -> Iterator[None]:
 def test_an_account_goes_on_from_the_login_server_to_its_nodes_only(converged: Validated) -> None:
     assert reached(converged, "login1", SATO, *MDX1, *NOT_FOR_ACCOUNTS, *NEVER_SENT, surely=MDX1) == set(MDX1)
     assert reached(converged, "login1", KATO, *MDX1, *NOT_FOR_ACCOUNTS) == set()
+
+
+def test_as_a_subordinate_number_it_goes_nowhere(converged: Validated) -> None:
+    given = converged("exec", "login1", "--", "sed", "-n", "s/^sato:\\([0-9]*\\):.*/\\1/p", "/etc/subuid")
+    assert int(given) >= SUBORDINATE
+    assert reached(converged, "login1", SUBORDINATE, *MDX1, *NOT_FOR_ACCOUNTS) == set()
+    with unconfined(converged, "login1"):
+        shut = [place for place in NOT_FOR_ACCOUNTS if not place.startswith("other")]
+        assert set(shut) <= reached(converged, "login1", SUBORDINATE, *shut, surely=shut)
 
 
 def test_without_the_rule_it_reaches_what_the_login_server_does(converged: Validated) -> None:

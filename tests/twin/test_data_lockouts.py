@@ -92,8 +92,14 @@ def test_a_data_port_that_answers_a_forbidden_origin_is_undone(runs: Runs) -> No
 
 
 def test_a_right_change_of_the_data_server_alone_is_proved_and_kept(runs: Runs) -> None:
-    run = runs.site(*only_data())
-    printed = in_order(run)
+    # What the account itself tells its ssh decides nothing.
+    own = "/home/sato/.ssh/config"
+    runs.twin("exec", "login1", "--", "sh", "-c", f"install -d -o sato /home/sato/.ssh && echo 'ProxyCommand /bin/false' >{own}")
+    try:
+        run = runs.site(*only_data())
+        printed = in_order(run)
+    finally:
+        runs.twin("exec", "login1", "--", "rm", "-f", own)
     assert done(printed, BY_LOGIN, "sato from mdx1, by way of login1")
     assert not done(printed, BY_KEY, "sato from mdx1")
     assert "was not tried" not in printed

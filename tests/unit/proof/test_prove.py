@@ -83,6 +83,7 @@ LOOSENED = [
     ("mdx1", NFT, drop("ct state established"), "closed_flow", "no replies"),
     ("login1", NFT, drop('        oifname "hpc0" ip daddr'), "closed_flow", "on the way out by hpc0"),
     ("login1", NFT, drop("jump confined"), "account_calls_out", "from any address (ipv6) by lo"),
+    ("login1", NFT, drop("meta skuid 100000"), "account_calls_out", "as subordinate numbers"),
     ("login1", NFT, drop("meta skuid { 3001, 3002 }"), "closed_flow", "as sato, suzuki, from 192.0.2.71"),
     ("login1", NFT, swap("jump confined", 'oifname "hpc0" jump confined'), "account_calls_out", "by lo, by other protocols"),
     ("login1", NFT, swap("skuid { 3001, 3002 } oif", "skuid { 3001, 3002, 3003 } oif"), "account_calls_out", "as tanaka"),

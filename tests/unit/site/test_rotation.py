@@ -21,6 +21,7 @@ from plugin_utils.rotation import (
     rotation_pairs,
     rotation_paths,
     rotation_proofs,
+    rotation_wrong,
 )
 from plugin_utils.show import views
 from plugin_utils.site import fabric_change_proofs
@@ -433,3 +434,33 @@ def test_a_host_that_was_certified_anew_has_to_be_known_from_everywhere() -> Non
     assert certificate_refusals(results) == []
     assert certificate_refusals(results, ["mdx2"]) == []
     assert certificate_refusals(results, ["mdx1"]) == ["sato from login2 to mdx1 (it said nothing)"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"rotate_days": "90d"}, "rotate_days is '90d', which is no number of days"),
+        ({"rotate_days": "-1"}, "no number of days"),
+        ({"rotate_days": "nan"}, "no number of days"),
+        ({"rotate_days": True}, "no number of days"),
+        ({"rotate_shown_days": "7 days"}, "rotate_shown_days is '7 days'"),
+        ({"rotate_status": "ture"}, "neither true nor false"),
+        ({"rotate_without": "mdx10"}, "no list"),
+        ({"rotate_without": ["mdx1", "mdx99"]}, "mdx99 is none"),
+        ({"rotate_hosts": []}, "an empty list"),
+    ],
+)
+def test_what_would_be_taken_for_something_else_is_refused(given: dict[str, Any], words: str) -> None:
+    assert words in rotation_wrong(given, ["mdx1", "login1"])
+
+
+def test_what_is_asked_in_its_form_is_taken() -> None:
+    given = {
+        "rotate_days": "0",
+        "rotate_shown_days": 0.5,
+        "rotate_status": "yes",
+        "rotate_without": ["mdx1"],
+        "rotate_hosts": None,
+    }
+    assert rotation_wrong(given, ["mdx1"]) == ""
+    assert rotation_wrong({"rotate_status": True, "rotate_days": 30}, []) == ""
