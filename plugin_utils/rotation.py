@@ -145,7 +145,7 @@ def rotation_decision(  # noqa: PLR0913 - rotate.yml names the last ones
         "refusal": found.refusal,
         "known": sorted(known),
         "began": sorted(began),
-        "kept": [p.subject for p in pairs if not p.following and _fingerprint(p.current) in began] if kind == "host" else [],
+        "kept": [p.subject for p in pairs if p.current and not p.following and _fingerprint(p.current) in began],
         "replaced": {host: sorted(prints & set(before.get("known", ()))) for host, prints in left.items()},
         "silent": sorted({*unread, *(taker.host for taker in takers if taker.takes is None)}),
         "certified": [host for host, each in certificates.items() if each and each.authority in held and _in_date(each)],

@@ -121,7 +121,8 @@ def confirm(site: Site, change_id: str) -> dict[str, Any]:
             shutil.rmtree(room)
             return {"id": change_id, **found, "changed": False}
         before = store.confirmed(change_id)
-    if before is not None:
+    # Killed between the note and the end of the change it was not kept: the timer undid it afterwards.
+    if before is not None and not (_undone(site, change_id) or store.archived(change_id)):
         return {"id": change_id, **before, "changed": False}
     _refuse_confirmation(site, change_id, change)
     raise AssertionError("a refusal is raised")  # pragma: no cover

@@ -10,6 +10,7 @@ import pytest
 
 from module_utils.changes import arming, program
 from module_utils.changes.record import ChangeError
+from module_utils.changes.store import write_json
 from module_utils.files.plan import File, Wish
 
 from .support import HANA, ICHIRO, Bench, picture
@@ -79,6 +80,16 @@ def test_confirming_too_late_is_refused_and_says_what_to_do(bench: Bench) -> Non
     change = arming.arm(bench.site, bench.wanted())["id"]
     bench.program(["--id", change, "--why", "timer"])
     with pytest.raises(ChangeError, match=r"nobody confirmed it in time; 0 .*: run again with a larger change_seconds$"):
+        arming.confirm(bench.site, change)
+
+
+def test_what_died_while_it_confirmed_was_undone_and_is_not_called_kept(bench: Bench) -> None:
+    change = arming.arm(bench.site, bench.wanted())["id"]
+    spoil(bench)
+    # All that a confirmation wrote before it was killed.
+    write_json(bench.site.store.archive / f"{change}.confirmed", {"changed_paths": [], "changed_running": []})
+    bench.program(["--id", change, "--why", "timer"])
+    with pytest.raises(ChangeError, match="nobody confirmed it in time"):
         arming.confirm(bench.site, change)
 
 
