@@ -149,10 +149,53 @@ def test_what_a_certificate_was_refused_for(before: str, why: str) -> None:
     assert [r.why for r in refusals(entries(before, failed))] == [why]
 
 
+COMMAND = "    aoki : PWD=/home/aoki ; USER=root ; COMMAND=/bin/sh -c 'id'"
+OPENED = "pam_unix(sudo:session): session opened for user root(uid=0) by aoki(uid=2001)"
+CALLER = {"_UID": "2001", "_GID": "2001", "_EXE": "/usr/bin/sudo"}
+ROOTS = {**CALLER, "_GID": "0"}
+
+
+def by_sudo(*said: tuple[str, dict[str, str]]) -> list[str]:
+    """The commands by which somebody became root, as processes under sudo's name said it one after the other."""
+    found = [entry_of("mdx1", said_by(text, "sudo", at, **more)) for at, (text, more) in enumerate(said, 1)]
+    return [e.command for e in elevations(as_data(entry) for entry in found if entry is not None)]
+
+
 def test_who_became_root() -> None:
-    said = "    aoki : PWD=/home/aoki ; USER=root ; COMMAND=/bin/sh -c 'id'"
-    found = list(elevations(entries(said, by="sudo", _UID="2001", _GID="2001", _EXE="/usr/bin/sudo")))
-    assert [(e.user, e.host, e.command) for e in found] == [("aoki", "mdx1", "/bin/sh -c 'id'")]
+    """As sudo 1.9.13 and 1.9.16 of Debian say it: the command with the caller's group, that a session began with root's."""
+    seen = [*entries(COMMAND, by="sudo", **CALLER), *entries("", OPENED, by="sudo", **ROOTS)]
+    assert [(e.user, e.host, e.command, e.at) for e in elevations(seen)] == [("aoki", "mdx1", "/bin/sh -c 'id'", 1)]
+    assert by_sudo((COMMAND, {})) == ["/bin/sh -c 'id'"]  # root's own
+    assert by_sudo((COMMAND, ROOTS)) == ["/bin/sh -c 'id'"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        # A program of the account's own in sudo's place, in a namespace of its own, or in sudo by LD_PRELOAD.
+        [(COMMAND, CALLER)],
+        [(COMMAND, CALLER), (OPENED, CALLER)],
+        # Beside somebody's real sudo: another process, another's number (as when a process' number comes again), another boot.
+        [(COMMAND, {**CALLER, "_PID": "39"}), (OPENED, ROOTS)],
+        [(COMMAND, {**CALLER, "_UID": "3001"}), (OPENED, ROOTS)],
+        [(COMMAND, {**CALLER, "_BOOT_ID": "other"}), (OPENED, ROOTS)],
+        # What comes by another of journald's sockets may be taken late, between what sudo says.
+        [(COMMAND, {**CALLER, "_TRANSPORT": "journal"}), (OPENED, ROOTS)],
+        # What sudo says when it became another user.
+        [(COMMAND, CALLER), (OPENED, {**CALLER, "_GID": "2002"})],
+        [(COMMAND, CALLER), ("pam_unix(sudo:session): session closed for user root", ROOTS)],
+        [(OPENED, ROOTS), (COMMAND, CALLER)],
+    ],
+)
+def test_who_did_not_become_root_is_not_believed(forged: list[tuple[str, dict[str, str]]]) -> None:
+    assert by_sudo(*forged) == []
+
+
+def test_who_says_another_command_and_becomes_root_then_is_told_by_the_real_one() -> None:
+    real = COMMAND.replace("/bin/sh -c 'id'", "/usr/local/sbin/kakehashi-record")
+    assert by_sudo((COMMAND, CALLER), (real, CALLER), (OPENED, ROOTS)) == ["/usr/local/sbin/kakehashi-record"]
+    # A session is opened once.
+    assert len(by_sudo((real, CALLER), (OPENED, ROOTS), (OPENED, ROOTS))) == 1
 
 
 @pytest.mark.parametrize(
