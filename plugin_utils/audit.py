@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import yaml
 
 from module_utils.audit import arrivals, chain, logins, plan, table, uses
 from module_utils.audit.chain import Head, is_whole
-from module_utils.audit.entries import is_entry, printable
+from module_utils.audit.entries import LEFT_OUT, is_entry, printable
 from module_utils.audit.logins import Elevation, Login, Refusal
 from module_utils.audit.plan import People, Unplanned
 from module_utils.audit.uses import JudgedUse
@@ -66,7 +67,8 @@ class Audit:
     """A run's result.
 
     ``heads`` holds the newest record of each log server whose chain is whole; ``unplanned`` is ``None`` without a plan.
-    ``unread`` names the log servers that could not be read or receive nothing, and the hosts of which nothing comes.
+    ``unread`` names the log servers that could not be read or receive nothing, and the hosts of which nothing comes,
+    or of which something was left out.
     ``sealed`` are uses of sealed credentials, and ``silent`` says of which alerts nobody was told.
     """
 
@@ -184,6 +186,7 @@ def audit(
             continue
         entries += _taken(result, server, answer, heads.get(server.name, ()), asked)
         result.unread += _not_received(server, answer, asked, every)
+    result.unread += _left_out(entries)
     result.logins = logins.logins(entries)
     result.refusals = list(logins.refusals(entries))
     result.elevations = list(logins.elevations(entries))
@@ -271,7 +274,7 @@ def verdict(result: Audit) -> str:
     """Return the sentence that a failed run ends with."""
     parts = (
         (len(result.faults), "signs of tampering with the log"),
-        (len(result.unread), "log servers or hosts not heard"),
+        (len(result.unread), "log servers, hosts or entries not heard"),
         (len(result.unplanned or ()), "unplanned logins"),
         (len(result.unannounced), "uses of a sealed credential that no window covers"),
         (len(result.silent), "alerts that did not come"),
@@ -295,6 +298,12 @@ def _not_received(server: Host, answer: Mapping[str, Any], asked: Bounds, every:
         yield f"{server.name}: nothing is received there now, kakehashi-journal.service does not run"
     now = datetime.now(UTC).timestamp()
     yield from arrivals.unheard(server.name, senders(server, every), answer["newest"], now, asked.silence)
+
+
+def _left_out(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what a log server left out of a host's journal: what it said is not known."""
+    count = Counter(f"{entry['host']}: {entry['text']}" for entry in entries if entry["by"] == LEFT_OUT)
+    yield from (f"{words} ({times} times)" if times > 1 else words for words, times in count.items())
 
 
 def _taken(result: Audit, server: Host, answer: Mapping[str, Any], heads: Sequence[Head], asked: Bounds) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ _REFUSED = tuple(
 # What sshd has against a certificate it says in a line of its own, before the one that tells whose it was.
 _AGAINST = re.compile(r"Certificate invalid: (?P<why>.+)$|cert: .* (?P<source>not from a permitted source address)")
 _SUDO = re.compile(r"\s*(?P<user>\S+) : (?P<rest>.*)$")
+_OPENED = re.compile(r"pam_unix\([^)]*:session\): session opened for user ")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Elevation:
-    """Somebody who became root, or tried to."""
+    """Somebody who became root."""
 
     user: str
     host: str
@@ -173,11 +174,26 @@ def refusals(entries: Iterable[Mapping[str, Any]]) -> Iterator[Refusal]:
 
 
 def elevations(entries: Iterable[Mapping[str, Any]]) -> Iterator[Elevation]:
-    """Yield who became root, or tried to, by what command."""
+    """Yield who became root, by what command.
+
+    sudo names the command as its caller, with the caller's group, and so may anybody. What follows, that a session was opened,
+    the same process says with root's group, which only becoming root gives. So what it named last before that counts.
+    """
+    asked: dict[tuple[object, ...], Elevation] = {}
     for entry in entries:
-        said = _SUDO.match(entry["text"]) if entry["by"] in BECOMING_ROOT else None
+        if entry["by"] not in BECOMING_ROOT:
+            continue
+        uid, root = entry.get("uid", -1), 0 in (entry.get("uid"), entry.get("gid"))
+        process = (entry["by"], entry["host"], entry["boot"], entry["pid"], uid)
+        said = _SUDO.match(entry["text"])
         if said is not None and "COMMAND=" in said["rest"]:
-            yield Elevation(said["user"], entry["host"], said["rest"].partition("COMMAND=")[2], entry["at"])
+            found = Elevation(said["user"], entry["host"], said["rest"].partition("COMMAND=")[2], entry["at"])
+            if root:
+                yield found
+            else:
+                asked[process] = found
+        elif root and process in asked and _OPENED.match(entry["text"]):
+            yield asked.pop(process)
 
 
 def _by_key(login: Login, before: Login | None) -> Login:

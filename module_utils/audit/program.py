@@ -9,7 +9,7 @@ import zipfile
 from ..sessions import program as sessions
 
 SESSION_MODULES = ("__init__", "frames", "words", "recordings")
-MODULES = ("__init__", "entries", "sealed", "alerts", "chain", "store", "recorder", "receiver", "command")
+MODULES = ("__init__", "export", "entries", "sealed", "alerts", "chain", "store", "recorder", "receiver", "command")
 _MAIN = """import os
 import sys
 

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from ..sessions.recordings import FIELDS as RECORDING_FIELDS
 from ..sessions.recordings import Chunk, Recordings, chunk_of
-from ..sessions.words import HOLDS
-from . import alerts
+from . import alerts, export
 from .chain import ENTRY
-from .entries import FIELDS, Entry, as_data, entry_of
+from .entries import FIELDS, Entry, as_data, asked_for, entry_of, left_out_of
 from .sealed import Watch, use_of
 from .store import Store
 
@@ -26,7 +25,7 @@ _BATCH = 500
 _DAY = 86400
 _ASIDE_DAYS = 28
 """How far back a file that was set aside is taken: of what is longer ago the store doesn't know whether it has it."""
-_FIELDS = ",".join((*FIELDS, *RECORDING_FIELDS))
+_FIELDS = (*FIELDS, *RECORDING_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -140,31 +139,27 @@ class Recorder:
 
     def _read(self, host: str, journal: str, paths: Sequence[Path]) -> tuple[list[Entry], list[Chunk], str, int]:
         after = self._cursors.get(journal)
-        argv = [
-            "journalctl",
-            "--output=json",
-            "--no-pager",
-            "--quiet",
-            "--all",
-            f"--output-fields={_FIELDS}",
-        ]
-        argv += [f"--identifier={word}" for word in (*self._settings.identifiers, HOLDS)]
+        argv = ["journalctl", "--output=export", "--no-pager", "--quiet", f"--output-fields={','.join(_FIELDS)}"]
         argv += [f"--file={path}" for path in paths]
         if after:
             argv.append(f"--after-cursor={after}")
         elif journal != host:
             argv.append(f"--since=@{int(time.time() - _ASIDE_DAYS * _DAY)}")
+        argv += asked_for(self._settings.identifiers)
         entries: list[Entry] = []
         chunks: list[Chunk] = []
         cursor, count = "", 0
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as reader:  # noqa: S603 - words
-            for line in reader.stdout or ():
-                found = entry_of(host, line)
-                if found is not None:
-                    entries.append(found)
-                elif (part := _chunk(host, line)) is not None:
-                    chunks.append(part)
-                cursor, count = _cursor(line) or cursor, count + 1
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as reader:  # noqa: S603 - words
+            for found in export.found_in(cast("BinaryIO", reader.stdout), _FIELDS):
+                # Also past what is left out: else one entry would be read again for ever, and nothing behind it.
+                cursor, count = found.fields.get("__CURSOR") or cursor, count + 1
+                if found.too_long:
+                    entry = left_out_of(host, found.fields, found.too_long)
+                else:
+                    entry = entry_of(host, found.fields)
+                part = None if found.too_long else chunk_of(host, found.fields)
+                entries += [entry] if entry is not None else []
+                chunks += [part] if part is not None else []
                 if count >= _BATCH:
                     reader.terminate()
                     break
@@ -213,22 +208,6 @@ def _changed(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _chunk(host: str, line: str) -> Chunk | None:
-    try:
-        fields: Mapping[str, Any] = json.loads(line)
-    except ValueError:
-        return None
-    return chunk_of(host, fields)
-
-
-def _cursor(line: str) -> str:
-    try:
-        data: Mapping[str, Any] = json.loads(line)
-    except ValueError:
-        return ""
-    return str(data.get("__CURSOR", ""))
 
 
 def _read_cursors(path: Path) -> dict[str, str]:

@@ -251,7 +251,7 @@ def test_a_host_that_sends_nothing_is_told(converged: Validated, tmp_path: Path)
     assert re.search(
         r"mdx1: nothing of its journal came since [-0-9]+ [0-9:]+ \(UTC\), so who logged in there is not known", said
     )
-    assert "log servers or hosts not heard" in said
+    assert "log servers, hosts or entries not heard" in said
     found = newest(tmp_path)
     named = {row.partition(":")[0] for row in found["unread"]}
     assert "mdx1" in named

@@ -13,6 +13,7 @@ import pytest
 
 from module_utils.audit import chain, command, store
 from module_utils.audit.chain import Head, Record
+from module_utils.audit.entries import LEFT_OUT
 from module_utils.audit.plan import PlanError
 from module_utils.fabric.logs import senders
 from module_utils.fabric.model import Fabric, Override
@@ -153,12 +154,24 @@ def test_a_host_of_which_nothing_comes_is_told(fabric: Fabric) -> None:
     assert found.unread[1] == (
         "mdx2: nothing of its journal ever came, so who logged in there is not known; run playbooks/site.yml"
     )
-    assert audit.verdict(found).startswith("The audit does not hold: 2 log servers or hosts not heard.")
+    assert audit.verdict(found).startswith("The audit does not hold: 2 log servers, hosts or entries not heard.")
     assert "Not read, or nothing came (2)" in list(audit.report_lines(found, fabric, "here"))
     assert audit.evidence(found, fabric, ME[1], ())["unread"] == found.unread
     # The bound is the run's.
     assert audit.audit(fabric, heard(mdx1=90000), {}, None, ME, Bounds(silence=100_000)).holds
     assert [u.partition(":")[0] for u in audit.audit(fabric, heard(mdx1=90), {}, None, ME, Bounds(silence=60)).unread] == ["mdx1"]
+
+
+def test_what_was_left_out_of_a_journal_is_told(fabric: Fabric) -> None:
+    records = grown(1)
+    text = "an entry of sshd by root was left out: MESSAGE longer than 128 KiB"
+    for at in (2, 3):
+        left_out = {**BY_HAND, "at": at, "by": LEFT_OUT, "text": text, "uid": 0, "gid": 0}
+        records.append(chain.linked(records[-1], chain.ENTRY, at, left_out))
+    found = audit.audit(fabric, answer(records), {}, None, ME)
+    assert (found.faults, found.unread) == ([], [f"mdx1: {text} (2 times)"])
+    assert not found.holds
+    assert f"  mdx1: {text} (2 times)" in list(audit.report_lines(found, fabric, "here"))
 
 
 def test_the_log_servers_own_journal_counts_too(fabric: Fabric) -> None:
@@ -209,6 +222,8 @@ def test_bounds_that_are_none_are_one_sentence(name: str, value: object) -> None
         *({**BY_HAND, key: value} for key in BY_HAND for value in OTHER),
         {**BY_HAND, "at": 1 << 70},
         {**BY_HAND, "at": -1},
+        {**BY_HAND, "uid": "0"},
+        {**BY_HAND, "gid": True},
         {**BY_HAND, "text": "\x1b]0;x"},
         {**BY_HAND, "text": "\ud800"},
     ],

@@ -35,7 +35,7 @@ def entries(*lines: tuple[str, str], pid: int = 38, uid: str = "0") -> list[dict
             "MESSAGE": text, "SYSLOG_IDENTIFIER": by, "_PID": str(own), "_UID": uid, "_GID": uid, "_BOOT_ID": "48a1",
             "_SYSTEMD_UNIT": UNIT, "__REALTIME_TIMESTAMP": str(at), "__MONOTONIC_TIMESTAMP": str(at),
         }  # fmt: skip
-        entry = entry_of("data1", json.dumps(fields))
+        entry = entry_of("data1", fields)
         found += [as_data(entry)] if entry is not None else []
     return found
 

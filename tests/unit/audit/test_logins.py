@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -18,17 +17,17 @@ SSHD = ("sshd", "sshd-session")
 ID = "aoki via login1 (serial 9) CA ED25519 SHA256:AAAA"
 
 
-def line(text: Any, by: str = "sshd", at: int = 1, **more: Any) -> str:
-    """A line of ``journalctl -o json``; these are the fields that are looked at."""
-    fields = {
+def said_by(text: str, by: str = "sshd", at: int = 1, **more: Any) -> dict[str, str]:
+    """An entry of a journal; these are the fields that are looked at."""
+    return {
         "MESSAGE": text, "SYSLOG_IDENTIFIER": by, "_PID": "38", "_UID": "0", "_GID": "0", "_BOOT_ID": "48a1",
-        "_SYSTEMD_UNIT": "ssh.service", "__REALTIME_TIMESTAMP": str(at), "__MONOTONIC_TIMESTAMP": str(at), **more,
+        "_SYSTEMD_UNIT": "ssh.service", "__REALTIME_TIMESTAMP": str(at), "__MONOTONIC_TIMESTAMP": str(at),
+        "_TRANSPORT": "syslog", **more,
     }  # fmt: skip
-    return json.dumps(fields)
 
 
 def entries(*texts: str, by: str = "sshd", host: str = "mdx1", **more: Any) -> list[dict[str, Any]]:
-    found = [entry_of(host, line(text, by, at, **more)) for at, text in enumerate(texts, 1)]
+    found = [entry_of(host, said_by(text, by, at, **more)) for at, text in enumerate(texts, 1)]
     return [as_data(entry) for entry in found if entry is not None]
 
 
@@ -150,10 +149,53 @@ def test_what_a_certificate_was_refused_for(before: str, why: str) -> None:
     assert [r.why for r in refusals(entries(before, failed))] == [why]
 
 
+COMMAND = "    aoki : PWD=/home/aoki ; USER=root ; COMMAND=/bin/sh -c 'id'"
+OPENED = "pam_unix(sudo:session): session opened for user root(uid=0) by aoki(uid=2001)"
+CALLER = {"_UID": "2001", "_GID": "2001", "_EXE": "/usr/bin/sudo"}
+ROOTS = {**CALLER, "_GID": "0"}
+
+
+def by_sudo(*said: tuple[str, dict[str, str]]) -> list[str]:
+    """The commands by which somebody became root, as processes under sudo's name said it one after the other."""
+    found = [entry_of("mdx1", said_by(text, "sudo", at, **more)) for at, (text, more) in enumerate(said, 1)]
+    return [e.command for e in elevations(as_data(entry) for entry in found if entry is not None)]
+
+
 def test_who_became_root() -> None:
-    said = "    aoki : PWD=/home/aoki ; USER=root ; COMMAND=/bin/sh -c 'id'"
-    found = list(elevations(entries(said, by="sudo", _UID="2001", _GID="2001", _EXE="/usr/bin/sudo")))
-    assert [(e.user, e.host, e.command) for e in found] == [("aoki", "mdx1", "/bin/sh -c 'id'")]
+    """As sudo 1.9.13 and 1.9.16 of Debian say it: the command with the caller's group, that a session began with root's."""
+    seen = [*entries(COMMAND, by="sudo", **CALLER), *entries("", OPENED, by="sudo", **ROOTS)]
+    assert [(e.user, e.host, e.command, e.at) for e in elevations(seen)] == [("aoki", "mdx1", "/bin/sh -c 'id'", 1)]
+    assert by_sudo((COMMAND, {})) == ["/bin/sh -c 'id'"]  # root's own
+    assert by_sudo((COMMAND, ROOTS)) == ["/bin/sh -c 'id'"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        # A program of the account's own in sudo's place, in a namespace of its own, or in sudo by LD_PRELOAD.
+        [(COMMAND, CALLER)],
+        [(COMMAND, CALLER), (OPENED, CALLER)],
+        # Beside somebody's real sudo: another process, another's number (as when a process' number comes again), another boot.
+        [(COMMAND, {**CALLER, "_PID": "39"}), (OPENED, ROOTS)],
+        [(COMMAND, {**CALLER, "_UID": "3001"}), (OPENED, ROOTS)],
+        [(COMMAND, {**CALLER, "_BOOT_ID": "other"}), (OPENED, ROOTS)],
+        # What comes by another of journald's sockets may be taken late, between what sudo says.
+        [(COMMAND, {**CALLER, "_TRANSPORT": "journal"}), (OPENED, ROOTS)],
+        # What sudo says when it became another user.
+        [(COMMAND, CALLER), (OPENED, {**CALLER, "_GID": "2002"})],
+        [(COMMAND, CALLER), ("pam_unix(sudo:session): session closed for user root", ROOTS)],
+        [(OPENED, ROOTS), (COMMAND, CALLER)],
+    ],
+)
+def test_who_did_not_become_root_is_not_believed(forged: list[tuple[str, dict[str, str]]]) -> None:
+    assert by_sudo(*forged) == []
+
+
+def test_who_says_another_command_and_becomes_root_then_is_told_by_the_real_one() -> None:
+    real = COMMAND.replace("/bin/sh -c 'id'", "/usr/local/sbin/kakehashi-record")
+    assert by_sudo((COMMAND, CALLER), (real, CALLER), (OPENED, ROOTS)) == ["/usr/local/sbin/kakehashi-record"]
+    # A session is opened once.
+    assert len(by_sudo((real, CALLER), (OPENED, ROOTS), (OPENED, ROOTS))) == 1
 
 
 @pytest.mark.parametrize(
@@ -164,6 +206,9 @@ def test_who_became_root() -> None:
         ("sudo", {"_UID": "3001", "_GID": "3001", "_EXE": "/usr/bin/logger"}, False),
         ("sudo", {"_UID": "3001", "_GID": "3001"}, False),
         ("sudo", {"_UID": "2001", "_GID": "0"}, True),
+        ("sudo", {"_UID": "2001", "_GID": "0", "_TRANSPORT": "journal"}, False),
+        ("sudo", {"_UID": "3001", "_GID": "3001", "_EXE": "/usr/bin/sudo", "_TRANSPORT": "journal"}, False),
+        ("kakehashi-left-out", {}, False),
         ("kakehashi-revert", {}, True),
         ("kakehashi-revert", {"_UID": "3001"}, False),
         ("kakehashi-certificate", {}, True),
@@ -175,30 +220,30 @@ def test_who_became_root() -> None:
     ],
 )
 def test_anybody_may_log_but_not_for_others(by: str, more: dict[str, Any], kept: bool) -> None:
-    assert (entry_of("mdx1", line("Accepted publickey for aoki from 192.0.2.70 port 1 ssh2", by, **more)) is not None) is kept
+    assert (entry_of("mdx1", said_by("Accepted publickey for aoki from 192.0.2.70 port 1 ssh2", by, **more)) is not None) is kept
 
 
 def test_what_is_sent_twice_has_one_id_and_what_differs_another() -> None:
-    one, again, other = (entry_of("mdx1", line("x", at=at)) for at in (1, 1, 2))
-    elsewhere = entry_of("mdx2", line("x"))
+    one, again, other = (entry_of("mdx1", said_by("x", at=at)) for at in (1, 1, 2))
+    elsewhere = entry_of("mdx2", said_by("x"))
     assert one == again
     assert len({e.id for e in (one, other, elsewhere) if e is not None}) == 3
 
 
-def test_text_of_any_kind_is_one_printable_line() -> None:
-    found = entry_of("mdx1", line([65, 10, 27, 255, 66]))
+def test_text_of_any_kind_is_one_printable_said_by() -> None:
+    found = entry_of("mdx1", said_by("A\n\x1b\N{REPLACEMENT CHARACTER}B"))
     assert found is not None
     assert found.text == "A??\N{REPLACEMENT CHARACTER}B"
-    long = entry_of("mdx1", line("x" * 99_999))
+    long = entry_of("mdx1", said_by("x" * 99_999))
     assert long is not None
     assert len(long.text) == LONGEST
 
 
 @given(st.text(max_size=80), st.text(max_size=200))
-def test_any_line_is_read_or_left_out(host: str, text: str) -> None:
-    assert entry_of(host, text) is None
+def test_any_text_is_read_or_left_out(host: str, text: str) -> None:
+    assert entry_of(host, {"MESSAGE": text}) is None
     for by in ("sshd", "sudo"):
-        found = entry_of(host, line(text, by))
+        found = entry_of(host, said_by(text, by))
         seen = [as_data(found)] if found is not None else []
         logins(seen)
         list(refusals(seen))

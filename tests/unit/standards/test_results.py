@@ -120,7 +120,7 @@ def test_an_audit_by_chain_and_plan(fabric: Fabric) -> None:
     torn = written(unplanned=[], faults=["a record is missing"])
     assert ended("audit", torn, "chain") == ("failed", "1 fault of the chain")
     assert ended("audit", torn, "plan") == ("in part", "1 fault of the chain")
-    assert ended("audit", written(unread=["log1: off"])) == ("in part", "1 log server or host not heard")
+    assert ended("audit", written(unread=["log1: off"])) == ("in part", "1 log server, host or entry not heard")
     data = {**written(), "unplanned": [{}]}
     assert ended("audit", data, "plan") == ended("audit", data) == ("failed", "1 unplanned login")
     mute = written(unplanned=[], silent=["mdx1: no alert", "log1: 2 alerts wait"])
