@@ -93,7 +93,10 @@ def _audit(data: Mapping[str, Any], of: Sequence[str]) -> Seen | None:
             counted(unannounced, "unannounced use of a sealed credential", "unannounced uses of sealed credentials"),
             counted(silent, "alert that did not come", "alerts that did not come"),
         ),
-        _both("" if wrong else chain, counted(unread, "log server, host or entry not heard", "log servers, hosts or entries not heard")),
+        _both(
+            "" if wrong else chain,
+            counted(unread, "log server, host or entry not heard", "log servers, hosts or entries not heard"),
+        ),
     )
 
 
