@@ -196,16 +196,16 @@ def audit(
     return result
 
 
-def read_plan(path: str) -> object:
-    """Return a plan's file as data, ``None`` where no file is named. Raises ``PlanError`` where it can't be read."""
+def read_plan(path: str, variable: str = "audit_plan") -> object:
+    """Return a plan's file as data, ``None`` where no file is named. Raises ``PlanError``, with the ``variable`` that names it."""
     if not path:
         return None
     try:
         data: object = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise plan.PlanError(f"{path} can't be read ({error.strerror}): name the file of the plan in audit_plan") from error
+        raise plan.PlanError(f"{path} can't be read ({error.strerror}): name the file of the plan in {variable}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise plan.PlanError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise plan.PlanError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     if isinstance(data, dict) and set(data) == {"windows"}:
         data = data["windows"]
     return data if data is not None else []
@@ -352,7 +352,7 @@ def _judge_sealed(result: Audit, fabric: Fabric, entries: Sequence[Mapping[str, 
 def drill(sources: Sequence[str], path: str, user: str, hosts: Sequence[str]) -> str:
     """Return the name of the window of a plan in which ``user`` may try ``hosts`` now. Raises ``PlanError`` without one."""
     fabric, now = load_fabric(*sources), int(datetime.now(UTC).timestamp() * 1_000_000)
-    planned = read_plan(path)
+    planned = read_plan(path, "break_glass_plan")
     return uses.drill_window(_windows(fabric, planned) if planned is not None else (), user, hosts, now).name
 
 
