@@ -197,7 +197,7 @@ def audit(
 
 
 def read_plan(path: str, variable: str = "audit_plan") -> object:
-    """Return a plan's file as data, ``None`` where no file is named. Raises ``PlanError``, with the ``variable`` that names it."""
+    """Return a plan's file as data, ``None`` where no file is named. Raises ``PlanError``, which names the ``variable``."""
     if not path:
         return None
     try:
