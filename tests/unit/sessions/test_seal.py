@@ -31,6 +31,7 @@ SEAL = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from module_utils.sessions import recorder
+from module_utils.sessions.command import DASH, SHELL, SHELL_MODE
 try:
     said = "sealed " + recorder.seal({USER}).decode()
     if os.isatty(0):
@@ -200,8 +201,8 @@ def test_nobody_opens_the_pipes_any_more(pipes: tuple[int, ...]) -> None:
 def test_nobody_reaches_what_begins_a_session(mode: int, opens: bool) -> None:
     """Before root has it, too: its shell is a program that can't be read. By one that can it would be reached."""
     shell, _line, _rest = BEGIN.read_text(encoding="utf-8").removeprefix("{{ '#!' }}").partition("\n")
-    role = (BEGIN.parents[1] / "tasks/main.yml").read_text(encoding="utf-8")
-    assert f'    dest: {shell}\n    remote_src: true\n    owner: root\n    group: root\n    mode: "0711"\n' in role
+    # So it is put there: tests/unit/library/test_session_program.py.
+    assert (shell, DASH, SHELL_MODE) == (SHELL, "/bin/dash", 0o711)
     with tempfile.TemporaryDirectory() as room:
         Path(room).chmod(0o755)
         shutil.copy("/bin/dash", f"{room}/sh")
