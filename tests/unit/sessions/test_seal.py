@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from module_utils.sessions.command import DASH, SHELL, SHELL_MODE
 from module_utils.sessions.recorder import holders
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes files away from a user, which needs root")
@@ -31,7 +32,6 @@ SEAL = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from module_utils.sessions import recorder
-from module_utils.sessions.command import DASH, SHELL, SHELL_MODE
 try:
     said = "sealed " + recorder.seal({USER}).decode()
     if os.isatty(0):
