@@ -93,7 +93,8 @@ from ansible.module_utils.units import manager
 from ansible.module_utils.units import plan as units
 from ansible.module_utils.units.bring import Brought, bring
 
-UNIT, DROP_IN = "nftables.service", "/etc/systemd/system/nftables.service.d/kakehashi.conf"
+UNIT = "nftables.service"
+DROP_IN = "/etc/systemd/system/nftables.service.d/kakehashi.conf"
 
 
 def main() -> None:

@@ -94,7 +94,9 @@ from ansible.module_utils.units import manager
 from ansible.module_utils.units import plan as units
 from ansible.module_utils.units.bring import Brought, bring
 
-UNITS, SOCKET, SERVICE = "/etc/systemd/system", "kakehashi-sessions.socket", "kakehashi-sessions@.service"
+UNITS = "/etc/systemd/system"
+SOCKET = "kakehashi-sessions.socket"
+SERVICE = "kakehashi-sessions@.service"
 OPTIONS = {
     "shell": {"type": "path", "required": True},
     "session_mib": {"type": "int", "required": True},
