@@ -150,7 +150,7 @@ class Recorder:
         chunks: list[Chunk] = []
         cursor, count = "", 0
         with subprocess.Popen(argv, stdout=subprocess.PIPE) as reader:  # noqa: S603 - words
-            stream = cast(BinaryIO, reader.stdout)  # noqa: TC006 - pylint counts no name in a string as used
+            stream = cast(BinaryIO, reader.stdout)
             for found in export.found_in(stream, _FIELDS):
                 # Also past what is left out: else one entry would be read again for ever, and nothing behind it.
                 cursor, count = found.fields.get("__CURSOR") or cursor, count + 1
