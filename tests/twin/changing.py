@@ -20,7 +20,7 @@ from tests.twin.validated import Validated
 HERE = Path(__file__).parent / "changes"
 ROOT = Path(__file__).resolve().parents[2]
 ARMED = "Arm the way back"
-BETWEEN_ROLES = "packet_filter : Load the ruleset, at boot before the network, and never unload it"
+BETWEEN_ROLES = "packet_filter : Load the ruleset"
 BEFORE_CONFIRMATION = "Confirm"
 PATIENCE = 600  # seconds, for a busy machine
 
