@@ -120,33 +120,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.disk import apply, observe, validate
 from ansible.module_utils.files.plan import PlanError, diffs, parse, plan
+from ansible.module_utils.files.spec import DIRECTORIES, FILES
 
-OWNED = {
-    "path": {"type": "str", "required": True},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-}
 SPEC: dict[str, dict[str, Any]] = {
-    "files": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **OWNED,
-            "content": {"type": "str", "required": True},
-            "mode": {"type": "str", "default": "0644"},
-        },
-    },
-    "directories": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **OWNED,
-            "mode": {"type": "str", "default": "0755"},
-            "exclusive": {"type": "bool", "default": False},
-        },
-    },
+    "files": FILES,
+    "directories": DIRECTORIES,
     "absent": {"type": "list", "elements": "str", "default": []},
     "validate": {"type": "list", "elements": "list", "default": []},
 }

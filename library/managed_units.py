@@ -151,30 +151,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.changes.guard import refuse_when_over
 from ansible.module_utils.files.plan import PlanError, Wish, parse
+from ansible.module_utils.files.spec import DIRECTORIES, FILES
 from ansible.module_utils.units import manager
 from ansible.module_utils.units import plan as units
 from ansible.module_utils.units.bring import bring
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 LISTS = ("enabled", "started", "disabled", "stopped", "masked")
-OWNED = {
-    "path": {"type": "str", "required": True},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-}
 SPEC: dict[str, dict[str, Any]] = {
-    "files": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {**OWNED, "content": {"type": "str", "required": True}, "mode": {"type": "str", "default": "0644"}},
-    },
-    "directories": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {**OWNED, "mode": {"type": "str", "default": "0755"}, "exclusive": {"type": "bool", "default": False}},
-    },
+    "files": FILES,
+    "directories": DIRECTORIES,
     "absent": NAMES,
     **dict.fromkeys(LISTS, NAMES),
     "readers": {

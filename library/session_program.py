@@ -130,7 +130,7 @@ def main() -> None:
 
 def put_programs(module: AnsibleModule) -> tuple[Step, ...]:
     """Write the programs, and return the steps."""
-    wish = Wish(files(module), (Directory("/etc/kakehashi"),), validate=(("sh", "-n", f"{{{BEGINNING}}}"),))
+    wish = Wish(files(module), (Directory(str(Path(SETTINGS).parent)),), validate=(("sh", "-n", f"{{{BEGINNING}}}"),))
     steps = plan(wish, observe(wish))
     if steps:
         validate(wish, tolerate_missing_tools=module.check_mode)

@@ -38,11 +38,11 @@ def rotation_wrong(given: Mapping[str, Any], hosts: Collection[str]) -> str:
 
     ``given`` are days, lists of hosts (of ``hosts``) and yes or no, by the names of the variables.
     """
-    kinds = {"days": _wrong_days, "status": _wrong_answer}
+    kinds = {"rotate_days": _wrong_days, "rotate_shown_days": _wrong_days, "rotate_status": _wrong_answer}
     for name, value in given.items():
         if value is None:
             continue
-        check = kinds.get(name.rpartition("_")[2])
+        check = kinds.get(name)
         wrong = check(value) if check else _wrong_names(value, hosts)
         if wrong:
             return f"{name} is {value!r}, which is {wrong}"

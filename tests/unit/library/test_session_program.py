@@ -24,7 +24,7 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
         monkeypatch.setattr(f"library.session_program.{name}", str(tmp_path / name))
     (tmp_path / "dash").write_bytes(b"\x7fELF\x00\x1b[2J")
     monkeypatch.setattr("library.session_program.DASH", str(tmp_path / "dash"))
-    monkeypatch.setattr("library.session_program.Directory", lambda _path: _room(tmp_path))
+    tmp_path.chmod(0o755)
     monkeypatch.setattr("library.session_program.UNITS", str(tmp_path))
     program = tmp_path / "bin/systemctl"
     program.parent.mkdir()
@@ -38,12 +38,6 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
         return call("session_program", {"settings": SETTINGS, "beginning": beginning, **units}, check=check)
 
     return run
-
-
-def _room(path: Path) -> object:
-    from module_utils.files.plan import Directory  # noqa: PLC0415 - the module's own name for it is replaced
-
-    return Directory(str(path), mode=path.stat().st_mode & 0o777)
 
 
 def test_it_is_put_in_order_and_once(put: Put, tmp_path: Path) -> None:
