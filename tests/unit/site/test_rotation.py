@@ -104,6 +104,17 @@ def test_what_this_run_replaced_is_told_and_what_went_otherwise_is_not(fabric: d
     assert rotation_decision(hosts, fabric, "authority", list(fabric), 99)["replaced"] == {"mdx1": []}
 
 
+def test_a_next_key_that_lay_there_before_may_have_leaked_with_the_other(fabric: dict[str, View]) -> None:
+    hosts: dict[str, dict[str, Any]] = {name: {} for name in fabric}
+    hosts |= {"ca1": held("ca1", key(1), key(2), following=True), "mdx1": taken(TRUSTED, key(1), key(2))}
+    before = rotation_decision(hosts, fabric, "authority", list(fabric), 0)
+    for current, words in ((2, "the key now in use of ca1 already lay there when this run began"), (3, "")):
+        hosts |= {"ca1": held("ca1", key(current)), "mdx1": taken(TRUSTED, key(current))}
+        after = rotation_decision(hosts, fabric, "authority", list(fabric), 0, before=before)
+        left = rotation_left(after, 0)
+        assert (words in left) if words else left == "", left
+
+
 KNOWN, SIGNERS_KNOWN = "/etc/ssh/ssh_known_hosts", "/etc/kakehashi/signing/known_hosts"
 FIRST = {"login1": 1, "ca1": 3, "mdx1": 5, "data1": 7, "infra1": 9}
 """The number of each host's key; that of its next one is one more."""
