@@ -12,7 +12,7 @@ from tests.twin.conftest import after_site
 from tests.twin.machine import named
 from tests.twin.rotating import PATIENCE, Rotating
 
-pytestmark = [pytest.mark.twin, pytest.mark.slow]
+pytestmark = [pytest.mark.twin, pytest.mark.slow]  # minutes, of which the whole test has few left
 FIRST, SECOND = "192.0.2.10", "192.0.2.11"
 ALTERED, BY_HAND = "/etc/security/access.conf", "# by hand"
 ALONE = ("-n", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={PATIENCE}")
